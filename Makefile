@@ -1,0 +1,57 @@
+# Everything a newcomer needs: `make export`, `make test`, then `.venv/bin/mnist-edge predict IMAGE`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(INSTALLED) ## Make .venv with the tested versions of all dependencies
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: $(PYTHON) is older than Python 3.11; name a newer one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' || \
+		{ echo "error: $(PYTHON) lacks the module venv; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[train,dev]'
+	@touch $@
+
+.PHONY: export
+export: $(INSTALLED) ## Export the committed checkpoints to ONNX, float and int8, with all checks
+	$(BIN)/mnist-edge export
+
+.PHONY: test
+test: lint ## Run linters, type checks and the whole test suite
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(INSTALLED) ## Run the linters and type checks alone
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+.PHONY: train
+train: $(INSTALLED) ## Train v1 and v2 for one epoch into runs/ (needs the MNIST data set)
+	$(BIN)/mnist-edge train v1
+	$(BIN)/mnist-edge train v2
+
+.PHONY: evaluate
+evaluate: $(INSTALLED) ## Measure the committed models on the MNIST test images
+	$(BIN)/mnist-edge evaluate v1 v2 artifacts/v1/model.onnx artifacts/v2/model.onnx
+
+.PHONY: samples
+samples: $(INSTALLED) ## Draw the sample pictures anew
+	$(BIN)/python -m mnist_edge.drawing artifacts/samples
+
+.PHONY: clean
+clean: ## Remove .venv and what tools left behind
+	rm -rf $(VENV) dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find mnist_edge export runtime tests -name __pycache__ -type d -prune -exec rm -rf {} +
