@@ -1,0 +1,76 @@
+"""What several tests stand on: the data set where it is at hand, the committed artifacts, the command line."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mnist_edge.data import Split, data_directory, load_split, missing_files
+
+ROOT = Path(__file__).resolve().parent.parent
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Path:
+    return ROOT / "artifacts"
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    return ROOT / "artifacts" / "samples"
+
+
+@pytest.fixture(scope="session")
+def mnist_directory() -> Path:
+    directory, said_by = data_directory()
+    if missing_files(directory):
+        pytest.skip(f"needs the MNIST data set; {directory} (named by {said_by}) lacks it: set MNIST_EDGE_DATA")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def mnist_train(mnist_directory: Path) -> Split:
+    return load_split(mnist_directory, "train")
+
+
+@pytest.fixture(scope="session")
+def mnist_test(mnist_directory: Path) -> Split:
+    return load_split(mnist_directory, "test")
+
+
+@pytest.fixture
+def noise() -> NDArray[np.uint8]:
+    """Seven images of noise, uint8 [7, 28, 28]."""
+    return np.random.default_rng(0).integers(0, 256, (7, 28, 28), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """Run `mnist-edge` in a process of its own."""
+
+    def run_mnist_edge(
+        *arguments: object, stdin: bytes | None = None, cwd: Path = ROOT, **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
+        done = subprocess.run(
+            [sys.executable, "-m", "mnist_edge", *map(str, arguments)],
+            input=stdin,
+            capture_output=True,
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": str(cwd), **environment},
+            timeout=300,
+            check=False,
+        )
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run_mnist_edge
