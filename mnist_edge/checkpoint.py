@@ -1,0 +1,116 @@
+"""Trained weights with the facts of their training, in one safetensors file (no pickle)."""
+
+import importlib.metadata
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from mnist_edge.errors import BudgetError, CheckpointFormatError, CheckpointNotFoundError, UnknownNameError
+from mnist_edge.files import sha256_of, write_bytes
+from mnist_edge.models import MAX_PARAMETERS, build_model, count_parameters
+
+CHECKPOINT_FILE = "checkpoint.safetensors"
+_METADATA_KEY = "mnist_edge"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class TrainingFacts:
+    """What is known of a training: the recipe's values, the seed, measured figures and versions."""
+
+    recipe: dict[str, Any]
+    seed: int
+    metrics: dict[str, float] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network in evaluation mode, its training's facts and the SHA-256 of its file."""
+
+    architecture: str
+    model: nn.Module
+    facts: TrainingFacts
+    sha256: str
+
+
+def installed_versions(*packages: str) -> dict[str, str]:
+    """Give the versions of packages, without the part that names a build (`2.15.0`, not `2.15.0+cpu`)."""
+    return {package: importlib.metadata.version(package).partition("+")[0] for package in packages}
+
+
+def save_checkpoint(path: Path, architecture: str, model: nn.Module, facts: TrainingFacts) -> None:
+    """Write a checkpoint atomically; a former one stays whole if this is interrupted.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    metadata = {"format": _FORMAT, "architecture": architecture, **asdict(facts)}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    # One entry, since safetensors writes several in no fixed order.
+    write_bytes(path, save(tensors, {_METADATA_KEY: json.dumps(metadata, sort_keys=True)}))
+
+
+def load_checkpoint(path: Path, max_parameters: int = MAX_PARAMETERS) -> Checkpoint:
+    """Read a checkpoint and check that it fits its architecture and the budget.
+
+    Raises:
+        CheckpointNotFoundError: there is no such file.
+        CheckpointFormatError: damaged, no checkpoint of this project, another architecture's
+            tensors, or values that are not finite.
+        BudgetError: `max_parameters` or more parameters.
+    """
+    if not path.is_file():
+        raise CheckpointNotFoundError(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(_METADATA_KEY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, ValueError) as error:
+        raise CheckpointFormatError(path, f"no safetensors file, or a damaged one ({error})") from error
+    if text is None:
+        raise CheckpointFormatError(path, "no checkpoint of mnist-edge: its metadata is missing")
+    try:
+        metadata = json.loads(text)
+        if metadata["format"] != _FORMAT:
+            raise CheckpointFormatError(path, f"format {metadata['format']}, this version reads {_FORMAT}")
+        architecture = str(metadata["architecture"])
+        facts = TrainingFacts(
+            dict(metadata["recipe"]), int(metadata["seed"]), dict(metadata["metrics"]), dict(metadata["versions"])
+        )
+        model = build_model(architecture)
+    except (KeyError, TypeError, ValueError, UnknownNameError) as error:
+        if isinstance(error, CheckpointFormatError):
+            raise
+        raise CheckpointFormatError(path, f"unusable metadata ({error})") from error
+    _check_tensors(path, tensors, model)
+    model.load_state_dict(tensors)
+    parameters = count_parameters(model)
+    if parameters >= max_parameters:
+        raise BudgetError(
+            f"{path} has parameters", parameters, f"fewer than {max_parameters:,}", "Raise it with --max-parameters."
+        )
+    return Checkpoint(architecture, model.eval(), facts, sha256_of(path))
+
+
+def _check_tensors(path: Path, tensors: dict[str, Tensor], model: nn.Module) -> None:
+    expected = model.state_dict()
+    if missing := expected.keys() - tensors.keys():
+        raise CheckpointFormatError(path, f"lacks the tensors {', '.join(sorted(missing))}")
+    if extra := tensors.keys() - expected.keys():
+        raise CheckpointFormatError(path, f"holds tensors that the network has not: {', '.join(sorted(extra))}")
+    for name, tensor in tensors.items():
+        wanted = expected[name]
+        if tensor.shape != wanted.shape or tensor.dtype != wanted.dtype:
+            raise CheckpointFormatError(
+                path,
+                f"{name} is {tensor.dtype} {list(tensor.shape)}; the network has {wanted.dtype} {list(wanted.shape)}",
+            )
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise CheckpointFormatError(path, f"{name} holds values that are not finite")

@@ -1,0 +1,201 @@
+"""Train a network by a recipe, with all images in memory as one tensor."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mnist_edge.checkpoint import TrainingFacts, installed_versions
+from mnist_edge.data import Split
+from mnist_edge.errors import DeviceError
+from mnist_edge.evaluation import Evaluation
+from mnist_edge.models import build_model
+from mnist_edge.recipes import Recipe
+
+_EVALUATION_BATCH = 1_000
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a training stands after a step: figures over the epoch so far."""
+
+    epoch: int
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A trained network in evaluation mode, on the CPU, and what was measured on the way.
+
+    `train` is counted in evaluation mode on the images that were trained on; `validation` is None
+    where the recipe holds none out.
+    """
+
+    model: nn.Module
+    train: Evaluation
+    validation: Evaluation | None
+    test: Evaluation | None
+    seconds: float
+    facts: TrainingFacts
+
+
+def train(
+    recipe: Recipe,
+    training: Split,
+    test: Split | None = None,
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    on_step: Callable[[Step], None] | None = None,
+) -> TrainingResult:
+    """Train a network from scratch.
+
+    The same seed on the same machine, with the same threads and versions, gives the same weights.
+    The caller's random state and thread count are what they were when this returns.
+
+    Args:
+        recipe: the hyper-parameters.
+        training: images to train on, of which the recipe may hold some out.
+        test: images for the final measurement; no choice depends on them.
+        seed: of the weights, the order of images, dropout and the held-out images.
+        epochs: instead of the recipe's.
+        device: as PyTorch names it.
+        threads: of the CPU; PyTorch's own choice by default.
+        on_step: called after every step.
+
+    Raises:
+        DeviceError: PyTorch cannot compute there.
+    """
+    target = _usable_device(device)
+    epochs = recipe.epochs if epochs is None else epochs
+    with _reproducible(seed, threads or torch.get_num_threads()):
+        order = np.random.default_rng(seed).permutation(len(training.labels))
+        cut = len(order) - recipe.validation_images
+        kept, held_out = (Split(training.images[part], training.labels[part]) for part in (order[:cut], order[cut:]))
+        # Channels last is the order that PyTorch's CPU convolutions are fastest in.
+        model = build_model(recipe.architecture).to(target).to(memory_format=torch.channels_last)
+        seconds = _fit(model, recipe, kept, epochs=epochs, seed=seed, device=target, on_step=on_step)
+        train_result = evaluate_model(model, kept)
+        validation_result = evaluate_model(model, held_out) if len(held_out.labels) else None
+        test_result = evaluate_model(model, test) if test is not None else None
+    measured = {"train": train_result, "validation": validation_result, "test": test_result}
+    facts = TrainingFacts(
+        recipe=asdict(recipe) | {"epochs": epochs},
+        seed=seed,
+        metrics={f"{name}_accuracy": result.accuracy for name, result in measured.items() if result is not None},
+        versions=installed_versions("mnist-edge", "torch"),
+    )
+    model.to("cpu").to(memory_format=torch.contiguous_format)
+    return TrainingResult(model, train_result, validation_result, test_result, seconds, facts)
+
+
+def steps_an_epoch(recipe: Recipe, images: int) -> int:
+    """Count the steps in which a recipe goes once through a training set of `images`."""
+    return math.ceil((images - recipe.validation_images) / recipe.batch_size)
+
+
+def _fit(
+    model: nn.Module,
+    recipe: Recipe,
+    data: Split,
+    *,
+    epochs: int,
+    seed: int,
+    device: torch.device,
+    on_step: Callable[[Step], None] | None,
+) -> float:
+    """Train in place and give the seconds that it took."""
+    images, labels = as_tensors(data, device)
+    optimizer = torch.optim.Adam(
+        model.parameters(), lr=recipe.peak_learning_rate, weight_decay=recipe.weight_decay, fused=True
+    )
+    steps = steps_an_epoch(recipe, len(labels) + recipe.validation_images)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+        optimizer, T_max=max(1, epochs * steps), eta_min=recipe.final_learning_rate
+    )
+    shuffle = torch.Generator().manual_seed(seed)
+    start = time.perf_counter()
+    model.train()
+    for epoch in range(1, epochs + 1):
+        epoch_start, loss_sum, correct, seen = time.perf_counter(), 0.0, 0, 0
+        order = torch.randperm(len(labels), generator=shuffle).to(device)
+        for step, batch in enumerate(torch.split(order, recipe.batch_size), 1):
+            logits = model(images[batch])
+            loss = functional.cross_entropy(logits, labels[batch])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            if recipe.max_gradient_norm is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), recipe.max_gradient_norm)
+            optimizer.step()
+            schedule.step()
+            if on_step is not None:
+                seen += len(batch)
+                loss_sum += loss.item() * len(batch)
+                correct += int((logits.argmax(1) == labels[batch]).sum())
+                rate = seen / (time.perf_counter() - epoch_start)
+                on_step(Step(epoch, step, steps, loss_sum / seen, correct / seen, rate))
+    model.eval()
+    return time.perf_counter() - start
+
+
+def as_tensors(data: Split, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Give images uint8 `[N, 1, 28, 28]` and labels int64 `[N]` on a device."""
+    images = torch.from_numpy(data.images.copy()).unsqueeze(1).to(device)
+    return images, torch.from_numpy(data.labels.astype(np.int64)).to(device)
+
+
+@torch.inference_mode()
+def model_logits(model: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Give a network's logits, float32 `[N, 10]`, for images uint8 `[N, 28, 28]`, in evaluation mode."""
+    training, device = model.training, next(model.parameters()).device
+    model.eval()
+    pixels = torch.from_numpy(images.copy()).unsqueeze(1).to(device)
+    logits: NDArray[np.float32] = (
+        torch.cat([model(batch) for batch in torch.split(pixels, _EVALUATION_BATCH)]).cpu().numpy()
+    )
+    model.train(training)
+    return logits
+
+
+def evaluate_model(model: nn.Module, data: Split) -> Evaluation:
+    """Count what a network gets right of images it is shown in evaluation mode."""
+    return Evaluation.of(model_logits(model, data.images).argmax(1), data.labels)
+
+
+def _usable_device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise DeviceError(name, str(error).splitlines()[0]) from error
+    return device
+
+
+@contextmanager
+def _reproducible(seed: int, threads: int) -> Iterator[None]:
+    """Seed PyTorch and fix its threads and algorithms, for the block alone."""
+    threads_before = torch.get_num_threads()
+    deterministic_before = torch.are_deterministic_algorithms_enabled()
+    devices = range(torch.cuda.device_count())
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads_before)
+            torch.use_deterministic_algorithms(deterministic_before)

@@ -1,0 +1,106 @@
+"""Training: repeatable, undisturbing, and above 95 % after one epoch."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mnist_edge.data import Split
+from mnist_edge.drawing import draw_digits
+from mnist_edge.errors import DeviceError, UnknownNameError
+from mnist_edge.recipes import RECIPES, Recipe, find_recipe
+from mnist_edge.training import Step, model_logits, steps_an_epoch, train
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Split:
+    return draw_digits(200)
+
+
+def _small(architecture: str) -> Recipe:
+    return replace(find_recipe(architecture, "reference"), validation_images=40)
+
+
+@pytest.mark.parametrize("architecture", ["v1", "v2"])
+def test_the_same_seed_gives_the_same_weights(drawn: Split, architecture: str) -> None:
+    states = [train(_small(architecture), drawn, seed=seed).model.state_dict() for seed in (1, 1, 2)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert not all(torch.equal(states[0][name], states[2][name]) for name in states[0])
+
+
+def test_watching_does_not_change_the_weights(drawn: Split) -> None:
+    steps: list[Step] = []
+    watched = train(_small("v2"), drawn, seed=1, epochs=2, on_step=steps.append)
+    unwatched = train(_small("v2"), drawn, seed=1, epochs=2)
+    assert [(step.epoch, step.step, step.steps) for step in steps] == [
+        (epoch, step, 3) for epoch in (1, 2) for step in (1, 2, 3)
+    ]
+    for name, tensor in watched.model.state_dict().items():
+        assert torch.equal(tensor, unwatched.model.state_dict()[name])
+    assert steps[-1].accuracy > steps[0].accuracy
+    assert steps[-1].loss < steps[0].loss
+
+
+def test_the_callers_random_state_and_threads_are_left_alone(drawn: Split) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    threads = torch.get_num_threads()
+    torch.manual_seed(5)
+    train(_small("v1"), drawn, threads=1)
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.get_num_threads() == threads
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_what_is_held_out_is_measured_apart(drawn: Split) -> None:
+    result = train(_small("v1"), drawn, drawn)
+    assert result.validation is not None
+    assert result.test is not None
+    assert (result.train.images, result.validation.images, result.test.images) == (160, 40, 200)
+    assert result.train.correct + result.validation.correct == result.test.correct
+    assert result.facts.recipe["architecture"] == "v1"
+    assert result.facts.metrics["test_accuracy"] == result.test.accuracy
+
+
+def test_the_reference_recipes_take_the_references_steps() -> None:
+    assert {
+        recipe.architecture: steps_an_epoch(recipe, 60_000) for recipe in RECIPES if recipe.name == "reference"
+    } == {
+        "v1": 938,
+        "v2": 844,
+    }
+
+
+def test_a_recipe_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(UnknownNameError, match="there is no recipe for v1 'magic'; there are reference"):
+        find_recipe("v1", "magic")
+
+
+@pytest.mark.parametrize("device", ["abacus", "cuda:99"])
+def test_a_device_that_is_not_there_is_an_error(drawn: Split, device: str) -> None:
+    with pytest.raises(DeviceError, match=device) as caught:
+        train(_small("v1"), drawn, device=device)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_read_only_images_do_not_warn(drawn: Split) -> None:
+    images = drawn.images.copy()
+    images.flags.writeable = False
+    model = train(_small("v1"), Split(images, drawn.labels)).model
+    assert model_logits(model, images).shape == (200, 10)
+
+
+@pytest.mark.parametrize("architecture", ["v1", "v2"])
+def test_one_epoch_from_scratch_is_above_95_percent(architecture: str, mnist_train: Split, mnist_test: Split) -> None:
+    result = train(find_recipe(architecture, "reference"), mnist_train, mnist_test, seed=0)
+    assert result.test is not None
+    assert 0.95 < result.test.accuracy < 0.995  # no network of this size gets more from one epoch
+
+
+def test_the_accuracy_gate_can_fail(mnist_train: Split, mnist_test: Split) -> None:
+    shuffled = np.random.default_rng(0).permutation(mnist_train.labels[:6_400])
+    spoilt = Split(mnist_train.images[:6_400], shuffled)
+    result = train(find_recipe("v1", "reference"), spoilt, mnist_test)
+    assert result.test is not None
+    assert result.test.accuracy < 0.5
