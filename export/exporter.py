@@ -1,0 +1,171 @@
+"""The export: from checkpoints to checked folders of artifacts, all of them or none."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from onnx import ModelProto
+
+from export.budget import MAX_BYTES, check_bytes, check_parameters
+from export.calibration import CALIBRATION_FILE, CalibrationTable, load_table, record, save_table
+from export.graph import operators
+from export.manifest import (
+    CONTRACT,
+    FORMAT,
+    MANIFEST_FILE,
+    Manifest,
+    accuracies_that_hold,
+    file_entries,
+    read_manifest,
+    write_manifest,
+)
+from export.parity import FLOAT_TOLERANCE, INT8_GOLDEN_TOLERANCE, Parity, check_parity, golden_file
+from export.publish import publish, staging
+from export.quantize import core_graph, quantize
+from export.to_onnx import OPSET, to_float_onnx
+from mnist_edge.checkpoint import CHECKPOINT_FILE, Checkpoint, installed_versions, load_checkpoint
+from mnist_edge.data import Split
+from mnist_edge.layers import Layer, layers_of, total_multiply_adds
+from mnist_edge.models import MAX_PARAMETERS
+
+ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
+FLOAT_FILE = "model.onnx"
+INT8_FILE = "model.int8.onnx"
+GOLDEN_FILE = "golden.npz"
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What one export made and measured."""
+
+    name: str
+    folder: Path
+    layers: tuple[Layer, ...]
+    parity: Parity
+    manifest: Manifest
+
+
+def calibrate(checkpoint_path: Path, training: Split, max_parameters: int = MAX_PARAMETERS) -> Path:
+    """Record the activation ranges of a checkpoint in a table beside it, and give the table's path.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+        OSError: the table cannot be written.
+    """
+    checkpoint = load_checkpoint(checkpoint_path, max_parameters)
+    table = record(core_graph(to_float_onnx(checkpoint.model)), checkpoint.sha256, training)
+    path = checkpoint_path.with_name(CALIBRATION_FILE)
+    save_table(path, table)
+    return path
+
+
+def export_checkpoints(
+    checkpoints: Sequence[Path],
+    out: Path = ARTIFACTS,
+    *,
+    max_parameters: int = MAX_PARAMETERS,
+    max_bytes: int = MAX_BYTES,
+) -> list[ExportReport]:
+    """Export checkpoints, each with the calibration table beside it, into folders of their architectures' names.
+
+    Every check of every model comes before the first folder is replaced.
+
+    Raises:
+        CheckpointError: a checkpoint cannot be used.
+        CalibrationError: a table is missing, damaged or another checkpoint's.
+        BudgetError: a model has too many parameters or too large a file.
+        ParityError: an exported model does not answer as PyTorch does.
+        OSError: a folder cannot be written.
+    """
+    with ExitStack() as stack:
+        staged = []
+        for path in checkpoints:
+            checkpoint = load_checkpoint(path, max_parameters)
+            folder = out / checkpoint.architecture
+            place = stack.enter_context(staging(folder))
+            staged.append((place, folder, _export(checkpoint, path, place, folder, max_parameters, max_bytes)))
+        for place, folder, _ in staged:
+            publish(place, folder)
+    return [report for _, _, report in staged]
+
+
+def _export(
+    checkpoint: Checkpoint, source: Path, place: Path, folder: Path, max_parameters: int, max_bytes: int
+) -> ExportReport:
+    """Write all files of one model into an unpublished folder."""
+    layers = layers_of(checkpoint.model)
+    parameters = check_parameters(layers, max_parameters)
+    table_path = source.with_name(CALIBRATION_FILE)
+    table = load_table(table_path, checkpoint.sha256)
+
+    float_onnx = to_float_onnx(checkpoint.model)
+    int8_onnx = quantize(float_onnx, table)
+    facts = {
+        "mnist_edge.architecture": checkpoint.architecture,
+        "mnist_edge.parameters": str(parameters),
+        "mnist_edge.multiply_adds": str(total_multiply_adds(layers)),
+        "mnist_edge.checkpoint_sha256": checkpoint.sha256,
+        "mnist_edge.input": "image: uint8 [N, 1, 28, 28], 0 to 255, ink bright on dark",
+        "mnist_edge.output": "logits: float32 [N, 10]",
+        "mnist_edge.recipe": f"{checkpoint.facts.recipe['name']}, seed {checkpoint.facts.seed}",
+    }
+    for model in (float_onnx, int8_onnx):
+        _describe(model, facts)
+    parity = check_parity(checkpoint.model, float_onnx, int8_onnx)
+
+    contents = {
+        CHECKPOINT_FILE: source.read_bytes(),
+        CALIBRATION_FILE: table_path.read_bytes(),
+        FLOAT_FILE: float_onnx.SerializeToString(deterministic=True),
+        INT8_FILE: int8_onnx.SerializeToString(deterministic=True),
+        GOLDEN_FILE: golden_file(checkpoint.model, int8_onnx, FLOAT_FILE, INT8_FILE),
+    }
+    check_bytes(INT8_FILE, len(contents[INT8_FILE]), max_bytes)
+    for name, content in contents.items():
+        (place / name).write_bytes(content)
+
+    files = file_entries(
+        place,
+        {
+            FLOAT_FILE: {"operators": operators(float_onnx)},
+            INT8_FILE: {"operators": operators(int8_onnx)},
+            GOLDEN_FILE: {},
+            CHECKPOINT_FILE: {},
+            CALIBRATION_FILE: {},
+        },
+    )
+    former = read_manifest(folder) if (folder / MANIFEST_FILE).exists() else {}
+    manifest: Manifest = {
+        "format": FORMAT,
+        "name": checkpoint.architecture,
+        "architecture": type(checkpoint.model).__name__,
+        "parameters": parameters,
+        "max_parameters": max_parameters,
+        "multiply_adds": total_multiply_adds(layers),
+        "opset": OPSET,
+        **CONTRACT,
+        "training": {"recipe": checkpoint.facts.recipe, "seed": checkpoint.facts.seed},
+        "calibration": _describe_subset(table),
+        "files": files,
+        "golden": {
+            "file": GOLDEN_FILE,
+            "tolerance": {FLOAT_FILE: FLOAT_TOLERANCE, INT8_FILE: INT8_GOLDEN_TOLERANCE},
+        },
+        "accuracy": accuracies_that_hold(former, files),
+        "versions": installed_versions("mnist-edge", "torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
+    }
+    write_manifest(place, manifest)
+    return ExportReport(checkpoint.architecture, folder, tuple(layers), parity, manifest)
+
+
+def _describe(model: ModelProto, facts: dict[str, str]) -> None:
+    """Write facts into a model's own metadata, so that a file without its folder still tells what it is."""
+    del model.metadata_props[:]
+    for key, value in facts.items():
+        model.metadata_props.add(key=key, value=value)
+
+
+def _describe_subset(table: CalibrationTable) -> str:
+    subset = table.subset
+    return f"{table.method} over {subset.images:,} images, every {subset.stride}th of {subset.data_set}"

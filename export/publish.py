@@ -1,0 +1,70 @@
+"""Replace a whole folder in one step, so that its files appear together or not at all."""
+
+import ctypes
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+@contextmanager
+def staging(folder: Path) -> Iterator[Path]:
+    """Give a copy of a folder (empty if there is none) to work on; removed when the block ends."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
+        staged = Path(scratch) / folder.name
+        if folder.is_dir():
+            shutil.copytree(folder, staged)
+        else:
+            staged.mkdir()
+        yield staged
+
+
+def publish(staged: Path, folder: Path) -> None:
+    """Put a staged folder in the place of another; what was there is left in the staging place.
+
+    On Linux the two change places in one step. Elsewhere the former folder is first moved aside
+    and comes back if the second step fails.
+
+    Raises:
+        OSError: the folder cannot be replaced; it is as it was.
+    """
+    for path in (*staged.iterdir(), staged):
+        _reach_disk(path)
+    if not folder.exists():
+        staged.rename(folder)
+    elif not _exchange(staged, folder):
+        aside = staged.with_name(f"{staged.name}.former")
+        folder.rename(aside)
+        try:
+            staged.rename(folder)
+        except OSError:
+            aside.rename(folder)
+            raise
+    _reach_disk(folder.parent)
+
+
+def _reach_disk(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":  # Windows has no way to flush a folder
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Let two paths change places in one step; False where the system or the file system cannot."""
+    if sys.platform != "linux":
+        return False
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
+    if renameat2 is None:
+        return False
+    return bool(renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE) == 0)
