@@ -1,0 +1,104 @@
+"""Turn whatever holds an image into an array of 8-bit pixels.
+
+Pillow is imported by the functions that need it, so that a device program with its own camera
+pipeline does without.
+"""
+
+import io
+import os
+from typing import IO, TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ImageNotFoundError, ImageShapeError, ImageTooLargeError, ImageTypeError, UnreadableImageError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_PIXELS = 89_000_000
+"""More are not decoded: a small file may claim any number. From 89.5 million on Pillow warns of them."""
+
+ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Image | NDArray[np.uint8]"
+"""A path, an image file's bytes, a Pillow image, or pixels uint8 `[H, W]` or `[H, W, 1..4]`."""
+
+
+def read_image(source: ImageSource) -> NDArray[np.uint8]:
+    """Give an image's pixels, upright.
+
+    Returns:
+        uint8 `[H, W]` (grey), `[H, W, 2]` (grey and alpha), `[H, W, 3]` (RGB) or `[H, W, 4]` (RGBA).
+
+    Raises:
+        ImageNotFoundError: there is no such file.
+        UnreadableImageError: no image, or a damaged one.
+        ImageTooLargeError: more than `MAX_PIXELS` pixels.
+        ImageTypeError: no type that holds an image, or an array of another type than uint8.
+        ImageShapeError: an array of another shape, or without pixels.
+    """
+    if isinstance(source, np.ndarray):
+        return _check_array(source)
+    if isinstance(source, str | os.PathLike):
+        name = os.fspath(source)
+        try:
+            with open(name, "rb") as stream:  # noqa: PTH123 (a path may be any os.PathLike)
+                return _decode(stream, name)
+        except FileNotFoundError as error:
+            raise ImageNotFoundError(name) from error
+        except OSError as error:
+            raise UnreadableImageError(name, error.strerror or str(error)) from error
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _decode(io.BytesIO(source), "the data")
+    from PIL import Image
+
+    if isinstance(source, Image.Image):
+        return _to_array(source, "the image")
+    raise ImageTypeError(f"{type(source).__name__} holds no image: give a path, bytes, a Pillow image or a uint8 array")
+
+
+def _check_array(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if pixels.dtype != np.uint8:
+        raise ImageTypeError(f"pixels must be uint8, 0 to 255, not {pixels.dtype}. Scale and convert them first.")
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (2, 3, 4)) or pixels.size == 0:
+        raise ImageShapeError(
+            f"pixels of shape {list(pixels.shape)} are no image: give [height, width], grey, "
+            "or [height, width, 3 or 4], RGB or RGBA, of at least one pixel"
+        )
+    return pixels
+
+
+def _decode(stream: IO[bytes], name: str) -> NDArray[np.uint8]:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(stream) as image:
+            return _to_array(image, name)
+    except UnidentifiedImageError as error:
+        raise UnreadableImageError(name, "no image format that is known") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageTooLargeError(name, f"over {Image.MAX_IMAGE_PIXELS or MAX_PIXELS:,}", MAX_PIXELS) from error
+    # Pillow's decoders raise these for damaged files.
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        if isinstance(error, UnreadableImageError | ImageTooLargeError):
+            raise
+        raise UnreadableImageError(name, str(error)) from error
+
+
+def _to_array(image: "Image", name: str) -> NDArray[np.uint8]:
+    """Decode an opened image: upright, 8 bits a channel, transparency kept."""
+    from PIL import ImageOps
+
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageTooLargeError(name, f"{width:,} × {height:,}", MAX_PIXELS)
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I") or upright.mode == "F":
+        values = np.asarray(upright).astype(np.float32)
+        # Wide greys use 16 bits; some writers fill only the lower eight.
+        scale = 257 if values.max(initial=0) > 255 else 1
+        return _check_array((values / scale).clip(0, 255).astype(np.uint8))
+    if upright.has_transparency_data:
+        return _check_array(np.asarray(upright.convert("LA" if upright.mode == "LA" else "RGBA")))
+    return _check_array(np.asarray(upright.convert("L" if upright.mode in ("1", "L") else "RGB")))

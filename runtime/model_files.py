@@ -1,0 +1,136 @@
+"""Find a model's files and check them against the manifest that lies beside them."""
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ModelDigestError, ModelFormatError, ModelNotFoundError
+
+ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
+"""The packaged models: beside this package in a checkout as in an installed wheel."""
+
+MODEL_FILE = "model.int8.onnx"
+MANIFEST_FILE = "manifest.json"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model's bytes, where they were read and what the manifest beside them says (empty if none)."""
+
+    path: Path
+    content: bytes
+    sha256: str
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Images uint8 `[N, 28, 28]`, a model's logits for them, float32 `[N, 10]`, and how far others may be."""
+
+    images: NDArray[np.uint8]
+    logits: NDArray[np.float32]
+    tolerance: float
+
+
+def load_model(model: str | os.PathLike[str]) -> ModelFile:
+    """Read a model by the name of a packaged one, by its folder or by its file.
+
+    Raises:
+        ModelNotFoundError: there is none.
+        ModelFormatError: the manifest beside it cannot be read.
+        ModelDigestError: it is not the file that the manifest names.
+    """
+    path = _find(model)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelNotFoundError(str(path), f"({error.strerror})") from error
+    manifest = _read_manifest(path.parent / MANIFEST_FILE)
+    digest = hashlib.sha256(content).hexdigest()
+    expected = _expected_digest(manifest, path)
+    if expected is not None and digest != expected:
+        raise ModelDigestError(str(path), digest, expected)
+    return ModelFile(path, content, digest, manifest)
+
+
+def load_golden(model: ModelFile) -> Golden | None:
+    """Read the golden images and logits that the export stored beside a model; None without manifest.
+
+    Raises:
+        ModelNotFoundError: the manifest names a file that is not there.
+        ModelDigestError: it is not the file that the manifest names.
+        ModelFormatError: the manifest or the file does not hold what it should.
+    """
+    if not model.manifest:
+        return None
+    name = model.path.name
+    try:
+        entry = model.manifest["golden"]
+        path = model.path.parent / Path(entry["file"]).name
+        tolerance = float(entry["tolerance"][name])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFormatError(
+            str(model.path.parent / MANIFEST_FILE), f"names no golden logits for {name} ({error!r})"
+        ) from error
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelNotFoundError(str(path), "Its manifest names it: copy the whole folder again.") from error
+    digest, expected = hashlib.sha256(content).hexdigest(), _expected_digest(model.manifest, path)
+    if digest != expected:
+        raise ModelDigestError(str(path), digest, str(expected))
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            golden = Golden(arrays["images"], arrays[name], tolerance)
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ModelFormatError(str(path), f"holds no golden logits for {name} ({error})") from error
+    if not len(golden.images) == len(golden.logits) > 0:
+        raise ModelFormatError(str(path), f"holds {len(golden.logits)} logits for {len(golden.images)} images")
+    return golden
+
+
+def _find(model: str | os.PathLike[str]) -> Path:
+    """Give the path of a model's file. A bare name is a packaged model, anything else a path."""
+    if isinstance(model, str) and model == Path(model).name and not Path(model).suffix:
+        folder = ARTIFACTS / model
+        if not (folder / MODEL_FILE).is_file() and not Path(model).exists():
+            names = sorted(path.parent.name for path in ARTIFACTS.glob(f"*/{MODEL_FILE}"))
+            raise ModelNotFoundError(repr(model), f"Packaged are: {', '.join(names) or 'none'}. Or give a path.")
+        if (folder / MODEL_FILE).is_file():
+            return folder / MODEL_FILE
+    path = Path(model)
+    if path.is_dir():
+        path = path / MODEL_FILE
+    if not path.is_file():
+        raise ModelNotFoundError(str(path), "Export one with: mnist-edge export")
+    return path
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ModelFormatError(str(path), f"cannot be read as a manifest ({error})") from error
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise ModelFormatError(str(path), "is no manifest: it lists no files")
+    return manifest
+
+
+def _expected_digest(manifest: dict[str, Any], path: Path) -> str | None:
+    """Give the SHA-256 that a manifest has for a file; None where it does not name the file."""
+    entry = manifest.get("files", {}).get(path.name)
+    if entry is None:
+        return None
+    if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
+        raise ModelFormatError(str(path.parent / MANIFEST_FILE), f"has no SHA-256 for {path.name}")
+    return str(entry["sha256"])

@@ -1,0 +1,273 @@
+"""The predictor: one ONNX Runtime session with the settings that a model of this size needs."""
+
+import ctypes
+import os
+import weakref
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from .errors import ImageShapeError, ImageTypeError, ModelContractError, ModelFormatError, SelftestError, SettingsError
+from .images import ImageSource, read_image
+from .model_files import ModelFile, load_golden, load_model
+from .preprocess import SIZE, prepare
+
+CLASSES = 10
+BATCH_SIZE = 256
+"""Images a run: large enough that a call's own cost vanishes, small enough for a processor's cache."""
+
+_INPUT = ("image", "tensor(uint8)", (1, SIZE, SIZE))
+_OUTPUT = ("logits", "tensor(float)", (CLASSES,))
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A digit, the probability that the model gives it, and the probabilities of 0 to 9."""
+
+    digit: int
+    confidence: float
+    probabilities: tuple[float, ...]
+
+    def top(self, count: int) -> list[tuple[int, float]]:
+        """Give the `count` most probable digits with their probabilities, the best first."""
+        ranked = sorted(enumerate(self.probabilities), key=lambda entry: (-entry[1], entry[0]))
+        return ranked[:count]
+
+
+class Classification(NamedTuple):
+    """Digits, int64 `[N]`, and probabilities, float32 `[N, 10]`."""
+
+    digits: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SelftestReport:
+    """How far the logits of the golden images are from the ones stored at export."""
+
+    images: int
+    max_difference: float
+    tolerance: float
+
+
+class Predictor:
+    """A digit network on ONNX Runtime.
+
+    One object may be shared between threads. It can be pickled and used after `fork`: a process
+    that it comes to builds its own session, from the same bytes, when it first needs one.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] = "v2",
+        *,
+        threads: int = 1,
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+        memory_arena: bool = False,
+    ) -> None:
+        """Load a model and check it.
+
+        Args:
+            model: `"v1"` or `"v2"`, the packaged int8 models, or the path of an ONNX file or of a
+                folder that holds a `model.int8.onnx`.
+            threads: of one prediction. More than one pays only for large batches.
+            providers: ONNX Runtime's execution providers, in order of preference.
+            memory_arena: keep working memory between calls, for large batches; costs memory.
+
+        Raises:
+            ModelNotFoundError: there is no such model.
+            ModelFormatError: the file is no ONNX model, or its manifest is damaged.
+            ModelDigestError: the file is not the one that its manifest names.
+            ModelContractError: the model is for something else.
+            SettingsError: a setting that makes no sense here.
+        """
+        if threads < 1:
+            raise SettingsError(f"threads is {threads}; at least 1 is needed")
+        missing = set(providers) - set(onnxruntime.get_available_providers())
+        if missing or not providers:
+            available = ", ".join(onnxruntime.get_available_providers())
+            raise SettingsError(f"this onnxruntime has no provider {', '.join(sorted(missing))}; it has {available}")
+        self._settings = (threads, tuple(providers), memory_arena)
+        self._file = load_model(model)
+        self._start()
+
+    @property
+    def path(self) -> str:
+        """Where the model was read."""
+        return str(self._file.path)
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the model's bytes, in hexadecimal."""
+        return self._file.sha256
+
+    def predict(self, image: ImageSource) -> Prediction:
+        """Name the digit in a picture of any size, dark on light or light on dark.
+
+        Args:
+            image: a path, an image file's bytes, a Pillow image, or pixels uint8 `[H, W]` or
+                `[H, W, 1..4]` (grey, grey and alpha, RGB, RGBA).
+
+        Raises:
+            ImageError: the image cannot be used; its subclasses in `runtime.errors` say why.
+        """
+        return self.predict_batch([image])[0]
+
+    def predict_batch(self, images: Iterable[ImageSource]) -> list[Prediction]:
+        """Name the digits in several pictures, each as for `predict`.
+
+        Each picture is prepared as it is taken from the iterable; only its 28×28 pixels are kept.
+
+        Raises:
+            ImageError: an image cannot be used.
+        """
+        prepared = [prepare(read_image(image)) for image in images]
+        if not prepared:
+            return []
+        digits, probabilities = self.classify(np.stack(prepared))
+        return [
+            Prediction(digit, row[digit], tuple(row))
+            for digit, row in zip(digits.tolist(), probabilities.tolist(), strict=True)
+        ]
+
+    def classify(self, pixels: NDArray[np.uint8]) -> Classification:
+        """Classify digits that are prepared already; no preparation takes place.
+
+        Args:
+            pixels: uint8 `[N, 28, 28]` or `[N, 1, 28, 28]`, ink bright on dark, as MNIST's.
+
+        Raises:
+            ImageTypeError: no uint8 array.
+            ImageShapeError: another shape.
+        """
+        logits = self.logits(pixels)
+        return Classification(logits.argmax(axis=1), softmax(logits))
+
+    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Give the network's own output, float32 `[N, 10]`, for pixels as for `classify`."""
+        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
+            found = pixels.dtype if isinstance(pixels, np.ndarray) else type(pixels).__name__
+            raise ImageTypeError(f"prepared pixels must be a uint8 array, 0 to 255, not {found}")
+        if pixels.shape[1:] not in ((SIZE, SIZE), (1, SIZE, SIZE)):
+            raise ImageShapeError(
+                f"prepared pixels have shape {list(pixels.shape)}; they must be [N, {SIZE}, {SIZE}] or "
+                f"[N, 1, {SIZE}, {SIZE}]. For a picture of any size use predict."
+            )
+        batch = pixels.reshape(-1, 1, SIZE, SIZE)
+        session = self._session or self._start()
+        if len(batch) <= BATCH_SIZE:
+            return _run(session, batch)
+        logits = np.empty((len(batch), CLASSES), np.float32)
+        for start in range(0, len(batch), BATCH_SIZE):
+            logits[start : start + BATCH_SIZE] = _run(session, batch[start : start + BATCH_SIZE])
+        return logits
+
+    def selftest(self) -> SelftestReport:
+        """Compare the model's logits on this machine with those stored beside it at export.
+
+        Raises:
+            SelftestError: they differ by more than the manifest allows, or none are stored.
+            ModelNotFoundError: the file of golden logits is missing.
+            ModelDigestError: it is not the one that the manifest names.
+            ModelFormatError: it is damaged.
+        """
+        golden = load_golden(self._file)
+        if golden is None:
+            raise SelftestError(self.path, "no manifest lies beside it, so there is nothing to compare with")
+        found = self.logits(golden.images)
+        report = SelftestReport(len(found), float(np.abs(found - golden.logits).max()), golden.tolerance)
+        if not report.max_difference <= golden.tolerance:
+            raise SelftestError(
+                self.path,
+                f"its logits differ by up to {report.max_difference:.3g} from those of the export, "
+                f"of which {golden.tolerance:.3g} is allowed",
+            )
+        return report
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what a copy in another process is built from: the model's bytes and the settings."""
+        return {"settings": self._settings, "file": self._file}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Build the session anew."""
+        self._settings, self._file = state["settings"], state["file"]
+        self._start()
+
+    def __repr__(self) -> str:
+        """Name the model and its digest."""
+        return f"Predictor({self.path!r}, sha256={self.sha256[:12]}…)"
+
+    def _start(self) -> onnxruntime.InferenceSession:
+        session = _open_session(self._file, *self._settings)
+        self._session: onnxruntime.InferenceSession | None = session
+        _predictors.add(self)
+        return session
+
+    def _abandon(self) -> None:
+        """Let go of a session that a fork brought along, without ending it.
+
+        Its threads are not in this process and its locks may be in any state; its destructor would
+        wait for those threads for ever. One reference too many keeps it from running.
+        """
+        if self._session is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
+            self._session = None
+
+
+_predictors: "weakref.WeakSet[Predictor]" = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for predictor in list(_predictors):
+        predictor._abandon()  # noqa: SLF001 (of this module)
+
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn logits `[N, 10]` into probabilities that sum to 1."""
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: NDArray[np.float32] = shifted / shifted.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def _run(session: onnxruntime.InferenceSession, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+    logits: NDArray[np.float32] = session.run(None, {_INPUT[0]: batch})[0]
+    return logits
+
+
+def _open_session(
+    file: ModelFile, threads: int, providers: tuple[str, ...], memory_arena: bool
+) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Threads that spin while they wait burn whole cores for a model that takes microseconds.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.enable_cpu_mem_arena = memory_arena
+    options.log_severity_level = 4  # what is worse than a warning also comes as an exception
+    onnxruntime.disable_telemetry_events()
+    try:
+        session = onnxruntime.InferenceSession(file.content, options, providers=list(providers))
+    except Exception as error:  # onnxruntime's own errors share no other base
+        raise ModelFormatError(str(file.path), f"no ONNX model that onnxruntime can run ({error})") from error
+    _check_contract(str(file.path), "input", session.get_inputs(), _INPUT)
+    _check_contract(str(file.path), "output", session.get_outputs(), _OUTPUT)
+    return session
+
+
+def _check_contract(path: str, what: str, found: list[Any], expected: tuple[str, str, tuple[int, ...]]) -> None:
+    """Compare a session's inputs or outputs with the one that the contract names; any batch size must fit."""
+    name, dtype, shape = expected
+    if [(node.name, node.type, tuple(node.shape[1:])) for node in found] != [expected] or isinstance(
+        found[0].shape[0], int
+    ):
+        described = "; ".join(f"{node.name} {node.type} {node.shape}" for node in found) or "none"
+        raise ModelContractError(path, what, described, f"{name} {dtype} {['N', *shape]}")
