@@ -1,0 +1,480 @@
+"""The command line: parse, call, print.
+
+Each command imports what it needs itself, so that `--help` and `predict` never pay for PyTorch.
+"""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from mnist_edge import console
+from mnist_edge.errors import GateError, MissingExtraError, MnistEdgeError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mnist_edge.data import Split, SplitName
+    from mnist_edge.evaluation import Evaluation
+    from mnist_edge.layers import Layer
+
+FAILED, USAGE, REFUSED, INTERNAL, INTERRUPTED = 1, 2, 3, 70, 130
+_EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed (or one of several inputs did), 2 wrong usage, "
+    "3 refused by a check (budget, parity, self-test), 70 a defect of this program, 130 interrupted."
+)
+_MODELS = ("v1", "v2")
+_TRAIN_PACKAGES = {"google", "onnx", "onnxscript", "platformdirs", "safetensors", "torch", "torchvision"}
+_IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+_ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
+
+
+class _Commands(TyperGroup):
+    """Ends as shells expect when interrupted."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            raise SystemExit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Train, export and run digit networks of under 25,000 parameters.",
+    epilog=_EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Folder of the four MNIST files.", show_default="$MNIST_EDGE_DATA"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+BudgetOption = Annotated[int, typer.Option("--max-parameters", min=1, help="Refuse models of this many or more.")]
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+    """Take the options of all commands; `main` looks at `--debug` itself."""
+
+
+@app.command(epilog="Example: mnist-edge train v2 --seed 1 --out runs/v2/checkpoint.safetensors")
+def train(
+    model: Annotated[str, typer.Argument(help="v1 or v2.")],
+    recipe: Annotated[str, typer.Option(help="How to train.")] = "reference",
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same machine: same weights.")] = 0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    device: Annotated[str, typer.Option(help="As PyTorch names it: cpu, cuda, mps.")] = "cpu",
+    threads: Annotated[int | None, typer.Option(min=1, help="Of the processor.", show_default="all")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", show_default="runs/MODEL/checkpoint.safetensors")] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a network from scratch and write its checkpoint."""
+    from mnist_edge.checkpoint import CHECKPOINT_FILE, save_checkpoint
+    from mnist_edge.recipes import find_recipe
+    from mnist_edge.training import steps_an_epoch
+    from mnist_edge.training import train as train_model
+
+    _check_model(model)
+    chosen = find_recipe(model, recipe)
+    path = out or Path("runs") / model / CHECKPOINT_FILE
+    training, test = _load("train", data), _load("test", data)
+    with console.training_progress(epochs or chosen.epochs, steps_an_epoch(chosen, len(training.labels))) as on_step:
+        result = train_model(
+            chosen, training, test, seed=seed, epochs=epochs, device=device, threads=threads, on_step=on_step
+        )
+    save_checkpoint(path, model, result.model, result.facts)
+    measured = {"train": result.train, "validation": result.validation, "test": result.test}
+    if as_json:
+        accuracies = {f"{name}_accuracy": found.accuracy for name, found in measured.items() if found}
+        _print_json({"checkpoint": str(path), "model": model, "seed": seed, "seconds": result.seconds, **accuracies})
+        return
+    console.print_table(
+        f"{model} trained in {result.seconds:.1f} s, seed {seed}",
+        ("images", "accuracy", "correct", "of"),
+        [(name, f"{found.accuracy:.2%}", found.correct, found.images) for name, found in measured.items() if found],
+    )
+    if result.test is not None:
+        _print_worst_pairs(result.test)
+    print(f"Written: {path}\nNext: mnist-edge calibrate {path}, then mnist-edge export --checkpoint {path}")
+
+
+@app.command(epilog="Example: mnist-edge calibrate runs/v2/checkpoint.safetensors")
+def calibrate(
+    checkpoints: Annotated[list[str], typer.Argument(help="v1 or v2 (those in artifacts), or checkpoint files.")],
+    data: DataOption = None,
+    max_parameters: BudgetOption = 25_000,
+) -> None:
+    """Record the activation ranges of checkpoints, beside them, for their int8 export."""
+    from export.exporter import calibrate as calibrate_checkpoint
+
+    training = _load("train", data)
+    for checkpoint in checkpoints:
+        print(f"Written: {calibrate_checkpoint(_checkpoint_path(checkpoint), training, max_parameters)}")
+
+
+@app.command(epilog="Example: mnist-edge export --checkpoint runs/v2/checkpoint.safetensors --out my-artifacts")
+def export(
+    models: Annotated[list[str] | None, typer.Argument(help="v1, v2.", show_default="both")] = None,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Export this checkpoint, with the table beside it.")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Gets a folder a model.", show_default="artifacts")] = (
+        _ARTIFACTS
+    ),
+    max_parameters: BudgetOption = 25_000,
+    max_bytes: Annotated[int, typer.Option(min=1, help="Refuse int8 files of more bytes.")] = 100_000,
+    as_json: JsonOption = False,
+) -> None:
+    """Export checkpoints to float and int8 ONNX; nothing is replaced unless every check passes."""
+    from export.exporter import FLOAT_FILE, INT8_FILE, export_checkpoints
+
+    named = [_checkpoint_path(_check_model(model)) for model in models or ()] + (checkpoint or [])
+    paths = named or [_checkpoint_path(model) for model in _MODELS]
+    reports = export_checkpoints(paths, out, max_parameters=max_parameters, max_bytes=max_bytes)
+    if as_json:
+        _print_json(
+            [{"folder": str(report.folder), "parity": asdict(report.parity), **report.manifest} for report in reports]
+        )
+        return
+    rows = []
+    for report in reports:
+        for name, difference, agreement in (
+            (FLOAT_FILE, report.parity.float_max_difference, 1.0),
+            (INT8_FILE, report.parity.int8_max_difference, report.parity.int8_agreement),
+        ):
+            recorded = report.manifest["accuracy"].get(name)
+            rows.append(
+                (
+                    f"{report.name}/{name}",
+                    report.manifest["parameters"],
+                    report.manifest["files"][name]["bytes"],
+                    difference,
+                    f"{agreement:.1%}",
+                    f"{recorded['top1']:.2%}" if recorded else "not measured",
+                )
+            )
+    console.print_table(
+        f"Exported to {out}",
+        ("file", "parameters", "bytes", "largest logit difference", "same digit as PyTorch", "MNIST test accuracy"),
+        rows,
+    )
+    for report in reports:
+        found = report.manifest["files"][INT8_FILE]["operators"]
+        print(f"{report.name} int8 operators: {', '.join(f'{count} {kind}' for kind, count in found.items())}")
+    images = reports[0].parity.images
+    print(f"Budget: fewer than {max_parameters:,} parameters, at most {max_bytes:,} bytes of int8: kept.")
+    print(f"Parity with PyTorch on {images} drawn digits: kept.")
+
+
+@app.command(epilog="Example: mnist-edge predict scan.png photos/ --top 3 --json < /dev/null")
+def predict(
+    inputs: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Files, folders, or - for standard input.")],
+    model: Annotated[str, typer.Option(help="v1, v2, or an ONNX file or its folder.")] = "v2",
+    top: Annotated[int, typer.Option(min=1, max=10, help="Name this many digits.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+) -> None:
+    """Name the digit in each image, a line each; images that cannot be read are reported and passed over."""
+    from runtime import ImageError, Predictor
+
+    predictor = Predictor(model)
+    failed = False
+    for name, source in _images(inputs):
+        try:
+            prediction = predictor.predict(source)
+        except ImageError as error:
+            failed = True
+            print(f"error: {name}: {error}", file=sys.stderr, flush=True)
+            continue
+        ranked = prediction.top(top)
+        if as_json:
+            line = {"file": name, **asdict(prediction), "top": [{"digit": d, "probability": p} for d, p in ranked]}
+            print(json.dumps(line), flush=True)
+        else:
+            print(f"{name}: " + ", ".join(f"{digit} ({share:.1%})" for digit, share in ranked), flush=True)
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+@app.command(epilog="Example: mnist-edge evaluate artifacts/v1/model.onnx v1 --data ~/mnist")
+def evaluate(
+    models: Annotated[list[str] | None, typer.Argument(help="v1 or v2 (int8), or files.", show_default="v2")] = None,
+    record: Annotated[bool, typer.Option("--record", help="Write accuracies into the models' manifests.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure models on MNIST's 10,000 test images: accuracy, digits, confusion."""
+    test = _load("test", data)
+    results = {name: _evaluate(name, test) for name in models or ["v2"]}
+    if record:
+        _record(results)
+    entries = [
+        {
+            "model": name,
+            "data_set": "MNIST test",
+            "images": found.images,
+            "correct": found.correct,
+            "accuracy": found.accuracy,
+            "recall": [found.recall(digit) for digit in range(10)],
+            "precision": [found.precision(digit) for digit in range(10)],
+            "confusion": found.confusion,
+        }
+        for name, (_, found) in results.items()
+    ]
+    if as_json:
+        _print_json(entries[0] if len(entries) == 1 else {"models": entries})
+        return
+    console.print_table(
+        "MNIST test, top-1",
+        ("model", "accuracy", "correct", "of"),
+        [(name, f"{found.accuracy:.2%}", found.correct, found.images) for name, (_, found) in results.items()],
+    )
+    for name, (_, found) in results.items():
+        _print_digits(name, found)
+
+
+@app.command(epilog="Example: mnist-edge inspect artifacts/v2/model.int8.onnx")
+def inspect(
+    model: Annotated[str, typer.Argument(help="v1, v2, a checkpoint or an ONNX file.")],
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid diagram instead.")] = False,
+    max_parameters: BudgetOption = 25_000,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a network layer by layer, and whether it keeps the budget of parameters."""
+    from mnist_edge.layers import mermaid as draw
+    from mnist_edge.layers import total_multiply_adds
+
+    layers = _layers(model)
+    parameters = sum(layer.parameters for layer in layers)
+    kept = parameters < max_parameters
+    if mermaid:
+        print(draw(layers))
+    elif as_json:
+        totals = {"parameters": parameters, "multiply_adds": total_multiply_adds(layers), "within_budget": kept}
+        _print_json({"model": model, **totals, "layers": [asdict(layer) for layer in layers]})
+    else:
+        rows: list[tuple[Any, ...]] = [
+            (
+                layer.name,
+                layer.kind,
+                "×".join(map(str, layer.output_shape)),
+                layer.parameters,
+                f"{layer.parameters / max(parameters, 1):.1%}",
+                layer.multiply_adds,
+                layer.parameter_bytes,
+            )
+            for layer in layers
+        ]
+        total_bytes = sum(layer.parameter_bytes for layer in layers)
+        rows.append(("total", "", "", parameters, "100.0%", total_multiply_adds(layers), total_bytes))
+        columns = ("layer", "kind", "output", "parameters", "share", "multiply-adds", "bytes")
+        console.print_table(f"{model}, one image", columns, rows)
+        verdict = "kept" if kept else "exceeded"
+        print(f"Budget of fewer than {max_parameters:,} parameters: {verdict} ({parameters:,}).")
+    if not kept:
+        raise typer.Exit(REFUSED)
+
+
+@app.command(epilog="Example: mnist-edge selftest v2 && start-the-device")
+def selftest(
+    models: Annotated[
+        list[str] | None, typer.Argument(help="v1, v2, ONNX files or their folders.", show_default="v1 v2")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that models give the logits on this machine that they gave where they were exported."""
+    from runtime import Predictor
+
+    reports = {model: Predictor(model).selftest() for model in models or _MODELS}
+    if as_json:
+        _print_json({model: asdict(report) for model, report in reports.items()})
+        return
+    for model, report in reports.items():
+        print(
+            f"{model}: passed; the logits of {report.images} golden images differ by at most "
+            f"{report.max_difference:.3g} (allowed: {report.tolerance:.3g})"
+        )
+
+
+@app.command(name="data", epilog="Example: mnist-edge data --data ~/mnist")
+def show_data(
+    data: DataOption = None,
+    download: Annotated[bool, typer.Option(help="Fetch what is missing.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Show where the MNIST files are looked for, check them, and fetch those that are missing."""
+    from mnist_edge import data as files
+
+    directory, said_by = files.data_directory(data)
+    if download and files.missing_files(directory):
+        with console.download_progress() as on_progress:
+            files.download(directory, on_progress)
+    rows: list[tuple[str, str]] = []
+    for file in files.FILES.values():
+        path = files.locate(directory, file)
+        if path is not None:
+            files.read_idx(path, file)
+        rows.append((file.name, str(path) if path else "missing"))
+    missing = files.missing_files(directory)
+    if as_json:
+        _print_json({"directory": str(directory), "named_by": said_by, "files": dict(rows), "missing": missing})
+    else:
+        console.print_table(f"{directory} (named by {said_by})", ("file", "found and verified"), rows)
+    if missing:
+        raise typer.Exit(FAILED)
+
+
+@app.command(epilog="Example: mnist-edge version --json")
+def version(as_json: JsonOption = False) -> None:
+    """Print the versions of this program and of what it stands on."""
+    import platform
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as version_of
+
+    found: dict[str, str | None] = {}
+    for package in ("mnist-edge", "numpy", "onnxruntime", "pillow", "torch", "torchvision", "onnx"):
+        try:
+            found[package] = version_of(package)
+        except PackageNotFoundError:
+            found[package] = None
+    found["python"] = platform.python_version()
+    if as_json:
+        _print_json(found)
+        return
+    for package, number in found.items():
+        print(f"{package} {number or 'not installed'}")
+
+
+def main() -> None:
+    """Run the command line; every error becomes a line on stderr and an exit code."""
+    debug = "--debug" in sys.argv
+    try:
+        app(prog_name="mnist-edge")
+    except Exception as error:
+        if debug:
+            raise
+        code, message = _explain(error)
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(code)
+
+
+def _explain(error: Exception) -> tuple[int, str]:
+    """Give an error's exit code and what to tell the user."""
+    from runtime.errors import PredictorError, SelftestError
+
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in _TRAIN_PACKAGES:
+        return FAILED, str(MissingExtraError(error.name, "train"))
+    if isinstance(error, UnknownNameError):
+        return USAGE, str(error)
+    if isinstance(error, GateError | SelftestError):
+        return REFUSED, str(error)
+    if isinstance(error, MnistEdgeError | PredictorError | OSError):
+        return FAILED, str(error)
+    return INTERNAL, f"{type(error).__name__}: {error}. This is a defect; mnist-edge --debug … shows where."
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2))
+
+
+def _check_model(model: str) -> str:
+    if model not in _MODELS:
+        raise UnknownNameError("model", model, _MODELS)
+    return model
+
+
+def _checkpoint_path(model: str) -> Path:
+    """Give the path of a checkpoint: `v1` and `v2` mean the committed ones."""
+    from mnist_edge.checkpoint import CHECKPOINT_FILE
+
+    return _ARTIFACTS / model / CHECKPOINT_FILE if model in _MODELS else Path(model)
+
+
+def _load(split: "SplitName", directory: Path | None) -> "Split":
+    from mnist_edge import data as files
+
+    with console.download_progress() as on_progress:
+        return files.load_split(files.ensure_data(directory, on_progress), split)
+
+
+def _images(inputs: list[str]) -> "Iterator[tuple[str, str | bytes]]":
+    """Give each image's name and where it is: a path, or the bytes of standard input."""
+    for name in inputs:
+        if name == "-":
+            yield "-", sys.stdin.buffer.read()
+        elif Path(name).is_dir():
+            found = sorted(path for path in Path(name).iterdir() if path.suffix.lower() in _IMAGE_SUFFIXES)
+            yield from ((str(path), str(path)) for path in found)
+        else:
+            yield name, name
+
+
+def _evaluate(model: str, test: "Split") -> "tuple[Path | None, Evaluation]":
+    """Measure a model on the test images and give its ONNX file's path, None for a checkpoint."""
+    from mnist_edge.evaluation import Evaluation
+
+    if Path(model).suffix == ".safetensors":
+        from mnist_edge.checkpoint import load_checkpoint
+        from mnist_edge.training import evaluate_model
+
+        return None, evaluate_model(load_checkpoint(Path(model)).model, test)
+    from runtime import Predictor
+
+    predictor = Predictor(model)
+    return Path(predictor.path), Evaluation.of(predictor.classify(test.images).digits, test.labels)
+
+
+def _record(results: "dict[str, tuple[Path | None, Evaluation]]") -> None:
+    from export.manifest import record_accuracies
+
+    by_folder: dict[Path, dict[str, Evaluation]] = {}
+    for path, found in results.values():
+        if path is not None:
+            by_folder.setdefault(path.parent, {})[path.name] = found
+    for folder, measured in by_folder.items():
+        record_accuracies(folder, "MNIST test", measured)
+
+
+def _layers(model: str) -> "list[Layer]":
+    if Path(model).suffix == ".onnx":
+        from export.graph import layers_of_graph, load_graph
+
+        return layers_of_graph(load_graph(Path(model)))
+    from mnist_edge.layers import layers_of
+
+    if Path(model).suffix == ".safetensors":
+        from mnist_edge.checkpoint import load_checkpoint
+
+        return layers_of(load_checkpoint(Path(model), max_parameters=sys.maxsize).model)
+    from mnist_edge.models import build_model
+
+    return layers_of(build_model(model))
+
+
+def _print_digits(name: str, found: "Evaluation") -> None:
+    digits = range(10)
+    console.print_table(
+        f"{name}: by digit",
+        ("digit", "recall", "precision"),
+        [(digit, f"{found.recall(digit):.2%}", f"{found.precision(digit):.2%}") for digit in digits],
+    )
+    console.print_table(
+        f"{name}: true digit (row) named as (column)",
+        ("", *map(str, digits)),
+        [(f"{digit}", *found.confusion[digit]) for digit in digits],
+    )
+    _print_worst_pairs(found)
+
+
+def _print_worst_pairs(found: "Evaluation") -> None:
+    pairs = ", ".join(f"{true} as {predicted} {images}×" for true, predicted, images in found.worst_pairs(5))
+    print(f"Most frequent mistakes: {pairs or 'none'}\n")
