@@ -1,0 +1,166 @@
+"""Decoding: every kind of picture that people have, against Pillow's own pixels or values by hand."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from runtime.errors import (
+    ImageNotFoundError,
+    ImageShapeError,
+    ImageTooLargeError,
+    ImageTypeError,
+    UnreadableImageError,
+)
+from runtime.images import read_image
+
+RAMP = np.arange(0, 240, 2, dtype=np.uint8).reshape(10, 12)
+
+
+def png(image: Image.Image, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG", **options)
+    return stream.getvalue()
+
+
+def test_a_path_bytes_a_picture_and_an_array_are_the_same(tmp_path: Path) -> None:
+    image = Image.fromarray(RAMP)
+    content = png(image)
+    (tmp_path / "ramp.png").write_bytes(content)
+    for source in (tmp_path / "ramp.png", str(tmp_path / "ramp.png"), content, memoryview(content), image, RAMP):
+        assert np.array_equal(read_image(source), RAMP)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB"])
+def test_every_mode_becomes_eight_bit_channels(mode: str) -> None:
+    image = Image.fromarray(np.dstack([RAMP, RAMP.T.reshape(10, 12), RAMP])).convert(mode)
+    pixels = read_image(image)
+    assert pixels.dtype == np.uint8
+    assert pixels.shape[:2] == (10, 12)
+    expected = {"1": "L", "L": "L", "LA": "LA", "RGBA": "RGBA"}.get(mode, "RGB")
+    assert np.array_equal(pixels, np.asarray(image.convert(expected)))
+
+
+def test_sixteen_bits_are_scaled_to_eight() -> None:
+    deep = Image.fromarray(RAMP.astype(np.uint16) * 257)
+    assert np.array_equal(read_image(png(deep)), RAMP)
+
+
+def test_transparent_palette_entries_stay_transparent() -> None:
+    image = Image.fromarray((RAMP > 100).astype(np.uint8), "L").convert("P")
+    image.putpalette([255, 255, 255, 0, 0, 0])
+    pixels = read_image(png(image, transparency=0))
+    assert pixels.shape == (10, 12, 4)
+    assert np.array_equal(pixels[..., 3], np.where(RAMP > 100, 255, 0))
+
+
+def test_a_camera_held_sideways_is_turned_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "rotate 90 degrees clockwise to view", as the EXIF standard numbers it
+    pixels = read_image(png(Image.fromarray(RAMP), exif=exif))
+    assert np.array_equal(pixels, np.rot90(RAMP, -1))
+
+
+@pytest.mark.parametrize("suffix", ["bmp", "gif", "jpg", "pgm", "tiff", "webp"])
+def test_formats_besides_png_are_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"ramp.{suffix}"
+    Image.fromarray(RAMP).save(path, quality=100) if suffix == "jpg" else Image.fromarray(RAMP).save(path)
+    pixels = read_image(path)
+    grey = pixels if pixels.ndim == 2 else pixels[..., 0]
+    assert np.abs(grey.astype(int) - RAMP).max() <= 12
+
+
+@pytest.mark.parametrize(
+    ("shape", "kept"), [((5, 4), (5, 4)), ((5, 4, 1), (5, 4)), ((5, 4, 3), (5, 4, 3)), ((5, 4, 4), (5, 4, 4))]
+)
+def test_arrays_of_an_images_shape_are_taken(shape: tuple[int, ...], kept: tuple[int, ...]) -> None:
+    assert read_image(np.zeros(shape, np.uint8)).shape == kept
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 4, 5), (1, 5, 4, 3), (0, 4), (5, 0), (5, 0, 3), ()])
+def test_arrays_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ImageShapeError, match="are no image") as caught:
+        read_image(np.zeros(shape, np.uint8))
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint16, bool, object])
+def test_arrays_of_another_type_are_refused(dtype: Any) -> None:
+    with pytest.raises(ImageTypeError, match="pixels must be uint8") as caught:
+        read_image(np.full((28, 28), np.nan if np.issubdtype(dtype, np.floating) else 0, dtype))
+    assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.parametrize("source", [None, 7, [[0, 255]], 1.5])
+def test_what_is_no_image_is_refused(source: Any) -> None:
+    with pytest.raises(ImageTypeError, match="holds no image"):
+        read_image(source)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ImageNotFoundError, match=r"there is no image file .*none\.png") as caught:
+        read_image(tmp_path / "none.png")
+    assert isinstance(caught.value, FileNotFoundError)
+
+
+def test_a_folder_is_no_image(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableImageError, match="Is a directory"):
+        read_image(tmp_path)
+
+
+def _cut_jpeg() -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)).save(stream, "JPEG")
+    return stream.getvalue()[:-400]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello",
+        png(Image.fromarray(RAMP))[:45],
+        png(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)))[:-500],
+        _cut_jpeg(),
+        b"\x89PNG\r\n\x1a\n" + bytes(100),
+    ],
+    ids=["empty", "text", "cut header", "cut png", "cut jpeg", "zeros"],
+)
+def test_damaged_files_are_refused(content: bytes) -> None:
+    with pytest.raises(UnreadableImageError, match="the data cannot be read as an image") as caught:
+        read_image(content)
+    assert isinstance(caught.value, ValueError)
+
+
+def _png_header(width: int, height: int) -> bytes:
+    """Give a tiny PNG file that claims any size: a header, an empty body."""
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(9_000, 10_000), (20_000, 10_000), (100_000, 100_000)])
+@pytest.mark.filterwarnings("default::PIL.Image.DecompressionBombWarning")
+def test_huge_images_are_refused_before_they_are_decoded(size: tuple[int, int]) -> None:
+    with pytest.raises(ImageTooLargeError, match="at most 89,000,000 are decoded") as caught:
+        read_image(_png_header(*size))
+    assert isinstance(caught.value, ValueError)
+
+
+def test_huge_images_are_refused_where_warnings_are_errors() -> None:
+    with pytest.raises(ImageTooLargeError, match="over 89,478,485 pixels"):
+        read_image(_png_header(9_000, 10_000))
+
+
+def test_a_huge_opened_picture_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.images.MAX_PIXELS", 100)
+    with pytest.raises(ImageTooLargeError, match="the image has 12 × 10 pixels"):
+        read_image(Image.fromarray(RAMP))
