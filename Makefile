@@ -47,6 +47,10 @@ train: $(INSTALLED) ## Train v1 and v2 for one epoch into runs/ (needs the MNIST
 evaluate: $(INSTALLED) ## Measure the committed models on the MNIST test images
 	$(BIN)/mnist-edge evaluate v1 v2 artifacts/v1/model.onnx artifacts/v2/model.onnx
 
+.PHONY: readme
+readme: $(INSTALLED) ## Write the tables of the README anew from the committed results
+	$(BIN)/python -m export.readme README.md
+
 .PHONY: samples
 samples: $(INSTALLED) ## Draw the sample pictures anew
 	$(BIN)/python -m mnist_edge.drawing artifacts/samples

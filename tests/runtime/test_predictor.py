@@ -345,7 +345,7 @@ def test_a_predictor_works_in_another_process(method: str, threads: int) -> None
     images = np.resize(draw_digits(20).images, (64, 28, 28))
     predictor = Predictor(threads=threads)
     expected = predictor.classify(images).digits.tolist()
-    context = multiprocessing.get_context(method)
+    context: Any = multiprocessing.get_context(method)
     queue = context.Queue()
     child = context.Process(target=_digits_in_child, args=(predictor, images, queue))
     child.start()

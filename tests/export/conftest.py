@@ -1,0 +1,36 @@
+"""The committed checkpoints and what is exported from them, made once for all tests."""
+
+from pathlib import Path
+
+import pytest
+from onnx import ModelProto
+
+from export.calibration import CalibrationTable, load_table
+from export.quantize import quantize
+from export.to_onnx import to_float_onnx
+from mnist_edge.checkpoint import Checkpoint, load_checkpoint
+
+
+@pytest.fixture(scope="session", params=["v1", "v2"])
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(name: str, artifacts: Path) -> Checkpoint:
+    return load_checkpoint(artifacts / name / "checkpoint.safetensors")
+
+
+@pytest.fixture(scope="session")
+def table(name: str, artifacts: Path, checkpoint: Checkpoint) -> CalibrationTable:
+    return load_table(artifacts / name / "calibration.json", checkpoint.sha256)
+
+
+@pytest.fixture(scope="session")
+def float_onnx(checkpoint: Checkpoint) -> ModelProto:
+    return to_float_onnx(checkpoint.model)
+
+
+@pytest.fixture(scope="session")
+def int8_onnx(float_onnx: ModelProto, table: CalibrationTable) -> ModelProto:
+    return quantize(float_onnx, table)

@@ -1,0 +1,122 @@
+"""The calibration table: what it records, and that another one is refused."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import ModelProto
+
+from export.calibration import CalibrationTable, load_table, record, save_table
+from export.quantize import core_graph
+from mnist_edge.checkpoint import Checkpoint
+from mnist_edge.data import Split
+from mnist_edge.drawing import draw_digits
+from mnist_edge.errors import CalibrationError, CalibrationNotFoundError
+
+
+def test_ranges_are_those_of_pytorchs_activations(checkpoint: Checkpoint, float_onnx: ModelProto) -> None:
+    import torch
+
+    drawn = draw_digits(180)
+    table = record(core_graph(float_onnx), checkpoint.sha256, drawn)
+    shown = torch.from_numpy(drawn.images[::60]).unsqueeze(1)
+    with torch.inference_mode():
+        first_block = checkpoint.model.blocks[0](checkpoint.model.unit(shown))  # type: ignore[index,operator]
+        logits = checkpoint.model(shown)
+    assert table.subset.images == 3
+    assert table.ranges["image"] == (0.0, 1.0)
+    for tensor, values in (("max_pool_1", first_block), ("logits", logits)):
+        assert table.ranges[tensor] == pytest.approx((values.min().item(), values.max().item()), abs=1e-4)
+
+
+def test_a_saved_table_is_loaded(tmp_path: Path, table: CalibrationTable) -> None:
+    save_table(tmp_path / "calibration.json", table)
+    assert load_table(tmp_path / "calibration.json", table.checkpoint_sha256) == table
+    assert any(
+        line.strip().startswith('"relu_1": [') for line in (tmp_path / "calibration.json").read_text().splitlines()
+    )
+
+
+def test_a_missing_table_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationNotFoundError, match="Record one with: mnist-edge calibrate") as caught:
+        load_table(tmp_path / "none.json", "")
+    assert isinstance(caught.value, FileNotFoundError)
+
+
+def _other_checkpoint(content: dict[str, Any]) -> None:
+    content["checkpoint_sha256"] = "0" * 64
+
+
+def _other_method(content: dict[str, Any]) -> None:
+    content["method"] = "entropy"
+
+
+def _other_images(content: dict[str, Any]) -> None:
+    content["subset"]["stride"] = 7
+
+
+def _other_format(content: dict[str, Any]) -> None:
+    content["format"] = 9
+
+
+def _no_ranges(content: dict[str, Any]) -> None:
+    del content["ranges"]
+
+
+def _reversed(content: dict[str, Any]) -> None:
+    content["ranges"]["relu_1"] = [1.0, 0.0]
+
+
+def _infinite(content: dict[str, Any]) -> None:
+    content["ranges"]["relu_1"] = [0.0, float("inf")]
+
+
+def _text(content: dict[str, Any]) -> None:
+    content["ranges"]["relu_1"] = "wide"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (_other_checkpoint, "belongs to the checkpoint 000000000000…"),
+        (_other_method, "recorded by the method 'entropy'"),
+        (_other_images, "recorded on other images"),
+        (_other_format, "no calibration table of format 1"),
+        (_no_ranges, "no calibration table of format 1"),
+        (_reversed, "the range of relu_1 is 1.0 to 0.0"),
+        (_infinite, "the range of relu_1"),
+        (_text, "no calibration table"),
+    ],
+)
+def test_a_table_that_does_not_belong_is_refused(
+    tmp_path: Path, table: CalibrationTable, spoil: Callable[[dict[str, Any]], None], problem: str
+) -> None:
+    path = tmp_path / "calibration.json"
+    save_table(path, table)
+    content = json.loads(path.read_text())
+    spoil(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(CalibrationError, match=problem):
+        load_table(path, table.checkpoint_sha256)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b"\xff\xfe", b"null"])
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "calibration.json").write_bytes(content)
+    with pytest.raises(CalibrationError):
+        load_table(tmp_path / "calibration.json", "")
+
+
+def test_the_committed_table_is_recorded_again(
+    checkpoint: Checkpoint, float_onnx: ModelProto, table: CalibrationTable, mnist_train: Split
+) -> None:
+    """Float sums may differ in their last bits on another processor."""
+    again = record(core_graph(float_onnx), checkpoint.sha256, mnist_train)
+    assert replace(again, ranges={}) == replace(table, ranges={})
+    assert again.ranges.keys() == table.ranges.keys()
+    for tensor, span in table.ranges.items():
+        assert np.allclose(again.ranges[tensor], span, rtol=1e-5, atol=1e-5)

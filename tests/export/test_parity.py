@@ -1,0 +1,61 @@
+"""The parity gate: the committed models pass it, and spoilt ones do not."""
+
+import io
+
+import numpy as np
+import pytest
+from onnx import ModelProto, numpy_helper
+
+from export.parity import FLOAT_TOLERANCE, INT8_MIN_AGREEMENT, check_parity, golden_file
+from mnist_edge.checkpoint import Checkpoint
+from mnist_edge.drawing import draw_digits
+from mnist_edge.errors import GateError, ParityError
+from mnist_edge.training import model_logits
+
+
+def _with_changed_weight(model: ModelProto, name_end: str, change: float) -> ModelProto:
+    spoilt = ModelProto()
+    spoilt.CopyFrom(model)
+    tensor = next(tensor for tensor in spoilt.graph.initializer if tensor.name.endswith(name_end))
+    values = numpy_helper.to_array(tensor)
+    tensor.CopyFrom(numpy_helper.from_array((values * change).astype(values.dtype), tensor.name))
+    return spoilt
+
+
+def test_both_models_answer_as_pytorch_does(
+    checkpoint: Checkpoint, float_onnx: ModelProto, int8_onnx: ModelProto
+) -> None:
+    parity = check_parity(checkpoint.model, float_onnx, int8_onnx)
+    assert parity.images == 200
+    assert parity.float_max_difference <= FLOAT_TOLERANCE
+    assert parity.int8_agreement >= INT8_MIN_AGREEMENT
+
+
+def test_a_float_model_that_is_a_little_off_is_refused(
+    checkpoint: Checkpoint, float_onnx: ModelProto, int8_onnx: ModelProto
+) -> None:
+    spoilt = _with_changed_weight(float_onnx, "blocks.1.0.weight", 1.0001)
+    with pytest.raises(ParityError, match="the float model does not answer as PyTorch does: logits differ") as caught:
+        check_parity(checkpoint.model, spoilt, int8_onnx)
+    assert isinstance(caught.value, GateError)
+    assert isinstance(caught.value, ArithmeticError)
+
+
+def test_an_int8_model_that_names_other_digits_is_refused(
+    checkpoint: Checkpoint, float_onnx: ModelProto, int8_onnx: ModelProto
+) -> None:
+    spoilt = _with_changed_weight(int8_onnx, "blocks.1.0.weight_quantized", -1)
+    with pytest.raises(ParityError, match="the int8 model does not answer as PyTorch does"):
+        check_parity(checkpoint.model, float_onnx, spoilt)
+
+
+def test_golden_logits_of_the_float_model_are_pytorchs(checkpoint: Checkpoint, int8_onnx: ModelProto) -> None:
+    content = golden_file(checkpoint.model, int8_onnx, "float", "int8")
+    assert content == golden_file(checkpoint.model, int8_onnx, "float", "int8")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        images, expected = arrays["images"], arrays["float"]
+        assert arrays["int8"].shape == expected.shape == (20, 10)
+    assert images.dtype == np.uint8
+    assert np.abs(model_logits(checkpoint.model, images) - expected).max() <= FLOAT_TOLERANCE
+    parity_images = draw_digits(200, 28).images
+    assert not any(np.array_equal(image, other) for image in images for other in parity_images)

@@ -1,0 +1,85 @@
+"""Folders change in one step or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from export import publish as publishing
+from export.publish import publish, staging
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "v1"
+    folder.mkdir()
+    (folder / "model").write_text("former")
+    (folder / "notes").write_text("the user's")
+    return folder
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_a_new_folder_appears_whole(tmp_path: Path) -> None:
+    with staging(tmp_path / "new" / "v1") as staged:
+        (staged / "model").write_text("new")
+        publish(staged, tmp_path / "new" / "v1")
+    assert _contents(tmp_path / "new" / "v1") == {"model": "new"}
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["v1"]
+
+
+@pytest.mark.parametrize("in_one_step", [True, False])
+def test_a_folder_is_replaced_and_other_files_stay(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool
+) -> None:
+    if not in_one_step:
+        monkeypatch.setattr(publishing, "_exchange", lambda *_: False)
+    with staging(folder) as staged:
+        (staged / "model").write_text("new")
+        assert _contents(folder)["model"] == "former"
+        publish(staged, folder)
+    assert _contents(folder) == {"model": "new", "notes": "the user's"}
+    assert [path.name for path in folder.parent.iterdir()] == ["v1"]
+
+
+def test_linux_exchanges_folders_in_one_step(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "model").write_text("new")
+    assert publishing._exchange(other, folder)
+    assert _contents(folder) == {"model": "new"}
+    assert _contents(other)["model"] == "former"
+
+
+def test_a_failure_leaves_the_folder_as_it_was(folder: Path) -> None:
+    before = _contents(folder)
+
+    def fail_halfway() -> None:
+        with staging(folder) as staged:
+            (staged / "model").write_text("new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail_halfway()
+    assert _contents(folder) == before
+    assert [path.name for path in folder.parent.iterdir()] == ["v1"]
+
+
+def test_a_failure_between_two_steps_brings_the_former_folder_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "_exchange", lambda *_: False)
+    before = _contents(folder)
+    rename = Path.rename
+
+    def refuse_staged(self: Path, target: Path) -> Path:
+        if self.name == "v1" and self.parent.name.startswith("."):
+            raise OSError("no space left on device")
+        return rename(self, target)
+
+    with staging(folder) as staged:
+        monkeypatch.setattr(Path, "rename", refuse_staged)
+        with pytest.raises(OSError, match="no space left"):
+            publish(staged, folder)
+    assert _contents(folder) == before

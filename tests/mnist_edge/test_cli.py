@@ -1,0 +1,382 @@
+"""The command line, in processes of its own, as users and programs see it."""
+
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnist_edge.drawing import draw_digits
+from tests.conftest import Run
+
+COMMANDS = ["train", "calibrate", "export", "predict", "evaluate", "inspect", "selftest", "data", "version"]
+
+
+def on_a_terminal(*arguments: str, cwd: Path) -> tuple[int, str]:
+    """Run a command on a pseudo-terminal and give its exit code and what it showed."""
+    master, slave = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "120", "TERM": "xterm", "PYTHONPATH": str(cwd)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mnist_edge", *arguments], stdout=slave, stderr=slave, cwd=cwd, env=environment
+    )
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(master, 4096)
+        except OSError:  # how Linux tells that the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(master)
+    return process.wait(60), shown.decode()
+
+
+def test_help_lists_every_command_and_the_exit_codes(run: Run) -> None:
+    done = run("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    for command in COMMANDS:
+        assert command in done.stdout
+    assert "Exit codes" in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
+    done = run(command, "--help", COLUMNS="200")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"Example: mnist-edge {command}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["juggle"],
+        ["predict"],
+        ["predict", "--top", "11", "x.png"],
+        ["train", "v3"],
+        ["train", "v1", "--recipe", "magic"],
+    ],
+)
+def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+class TestPredict:
+    def test_a_line_for_each_image(self, run: Run, samples: Path) -> None:
+        done = run("predict", samples / "seven-28x28.png", samples / "five-transparent.png")
+        assert (done.returncode, done.stderr) == (0, "")
+        lines = done.stdout.splitlines()
+        assert lines[0].startswith(f"{samples / 'seven-28x28.png'}: 7 (")
+        assert lines[1].startswith(f"{samples / 'five-transparent.png'}: 5 (")
+        assert all(line.endswith("%)") for line in lines)
+
+    def test_a_folder_gives_its_images_in_order(self, run: Run, samples: Path, tmp_path: Path) -> None:
+        shutil.copytree(samples, tmp_path / "images")
+        (tmp_path / "images" / "notes.txt").write_text("no image")
+        done = run("predict", tmp_path / "images")
+        assert done.returncode == 0
+        assert [Path(line.partition(":")[0]).name for line in done.stdout.splitlines()] == [
+            "five-transparent.png",
+            "seven-28x28.png",
+            "three-on-paper.png",
+        ]
+
+    def test_standard_input_is_an_image(self, run: Run, samples: Path) -> None:
+        done = run("predict", "-", stdin=(samples / "three-on-paper.png").read_bytes())
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("-: 3 (")
+
+    def test_json_lines_hold_the_probabilities(self, run: Run, samples: Path) -> None:
+        done = run("predict", samples, "--json", "--top", "3", "--model", "v1")
+        predictions = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [prediction["digit"] for prediction in predictions] == [5, 7, 3]
+        for prediction in predictions:
+            assert sum(prediction["probabilities"]) == pytest.approx(1)
+            assert prediction["top"][0]["digit"] == prediction["digit"]
+            assert [entry["probability"] for entry in prediction["top"]] == sorted(
+                prediction["probabilities"], reverse=True
+            )[:3]
+
+    def test_more_digits_stand_on_the_line(self, run: Run, samples: Path) -> None:
+        done = run("predict", samples / "seven-28x28.png", "--top", "3")
+        assert done.stdout.count("%)") == 3
+
+    def test_bad_files_are_reported_and_passed_over(self, run: Run, samples: Path, tmp_path: Path) -> None:
+        (tmp_path / "text.png").write_text("no image")
+        Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "blank.png")
+        bad = [tmp_path / "none.png", tmp_path / "text.png", tmp_path / "blank.png"]
+        done = run("predict", *bad, samples / "seven-28x28.png")
+        assert done.returncode == 1
+        assert done.stdout.splitlines() == [line for line in done.stdout.splitlines() if ": 7 (" in line] != []
+        errors = done.stderr.splitlines()
+        assert len(errors) == 3
+        for path, error, problem in zip(bad, errors, ["there is no image", "no image format", "is blank"], strict=True):
+            assert error.startswith(f"error: {path}: ")
+            assert problem in error
+
+    def test_a_reader_that_leaves_early_sees_no_traceback(self, root: Path, samples: Path) -> None:
+        command = (
+            f"{sys.executable} -m mnist_edge predict {' '.join([str(samples / 'seven-28x28.png')] * 50)} | head -1"
+        )
+        done = subprocess.run(["sh", "-c", command], cwd=root, capture_output=True, text=True, timeout=60, check=True)
+        assert ": 7 (" in done.stdout
+        assert "Traceback" not in done.stderr
+
+    def test_an_unknown_model_is_an_error(self, run: Run, samples: Path) -> None:
+        done = run("predict", samples, "--model", "v9")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == "error: there is no model 'v9'. Packaged are: v1, v2. Or give a path.\n"
+
+
+class TestInspect:
+    @pytest.mark.parametrize(("model", "parameters"), [("v1", 24_714), ("v2", 24_048)])
+    def test_the_table_adds_up(self, run: Run, model: str, parameters: int) -> None:
+        done = run("inspect", model)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"{parameters:,}" in done.stdout
+        assert f"Budget of fewer than 25,000 parameters: kept ({parameters:,})." in done.stdout
+        found = json.loads(run("inspect", model, "--json").stdout)
+        assert found["parameters"] == sum(layer["parameters"] for layer in found["layers"]) == parameters
+        assert found["within_budget"] is True
+
+    @pytest.mark.parametrize("file", ["checkpoint.safetensors", "model.onnx", "model.int8.onnx"])
+    def test_files_are_inspected_too(self, run: Run, artifacts: Path, file: str) -> None:
+        found = json.loads(run("inspect", artifacts / "v1" / file, "--json").stdout)
+        assert found["parameters"] == 24_714
+        assert found["multiply_adds"] == 471_472
+
+    def test_over_budget_is_told_and_ends_with_3(self, run: Run) -> None:
+        done = run("inspect", "v1", "--max-parameters", "24714")
+        assert done.returncode == 3
+        assert "exceeded (24,714)" in done.stdout
+
+    def test_the_diagram_is_mermaid(self, run: Run) -> None:
+        assert run("inspect", "v2", "--mermaid").stdout.startswith("flowchart TD\n")
+
+    def test_a_missing_file_is_an_error(self, run: Run, tmp_path: Path) -> None:
+        for file in ("none.onnx", "none.safetensors"):
+            done = run("inspect", tmp_path / file)
+            assert done.returncode == 1
+            assert done.stderr.startswith("error: ")
+
+
+class TestExport:
+    def test_over_budget_nothing_is_replaced(self, run: Run, artifacts: Path, tmp_path: Path) -> None:
+        shutil.copytree(artifacts / "v1", tmp_path / "v1")
+        before = {path.name: path.read_bytes() for path in (tmp_path / "v1").iterdir()}
+        done = run("export", "v1", "--out", tmp_path, "--max-parameters", "24714")
+        assert done.returncode == 3
+        assert "24,714" in done.stderr
+        assert {path.name: path.read_bytes() for path in (tmp_path / "v1").iterdir()} == before
+        assert [path.name for path in tmp_path.iterdir()] == ["v1"]
+
+    def test_json_holds_the_manifests(self, run: Run, artifacts: Path, tmp_path: Path) -> None:
+        done = run("export", "--checkpoint", artifacts / "v2" / "checkpoint.safetensors", "--out", tmp_path, "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        (report,) = json.loads(done.stdout)
+        assert report["parameters"] == 24_048
+        assert report["parity"]["float_max_difference"] < 1e-4
+        assert report["files"].keys() == {path.name for path in (tmp_path / "v2").iterdir()} - {
+            "manifest.json",
+            "README.md",
+        }
+
+    def test_a_checkpoint_without_a_table_is_an_error(self, run: Run, artifacts: Path, tmp_path: Path) -> None:
+        shutil.copy(artifacts / "v1" / "checkpoint.safetensors", tmp_path)
+        done = run("export", "--checkpoint", tmp_path / "checkpoint.safetensors", "--out", tmp_path / "out")
+        assert done.returncode == 1
+        assert "Record one with: mnist-edge calibrate" in done.stderr
+
+
+class TestSelftest:
+    def test_the_committed_models_pass(self, run: Run) -> None:
+        done = run("selftest")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.count("passed") == 2
+        assert json.loads(run("selftest", "v2", "--json").stdout)["v2"]["images"] == 20
+
+    def test_a_damaged_model_is_an_error(self, run: Run, artifacts: Path, tmp_path: Path) -> None:
+        shutil.copytree(artifacts / "v2", tmp_path / "v2")
+        content = bytearray((tmp_path / "v2" / "model.int8.onnx").read_bytes())
+        content[-500] ^= 64
+        (tmp_path / "v2" / "model.int8.onnx").write_bytes(content)
+        done = run("selftest", tmp_path / "v2")
+        assert done.returncode == 1
+        assert "damaged or was replaced" in done.stderr
+
+
+class TestData:
+    def test_without_the_data_set_every_command_says_what_it_needs(self, run: Run, tmp_path: Path) -> None:
+        for arguments in (["train", "v1"], ["evaluate"], ["calibrate", "v1"], ["data", "--no-download"]):
+            done = run(*arguments, MNIST_EDGE_DATA=str(tmp_path))
+            assert done.returncode == 1, arguments
+            assert "train-images-idx3-ubyte" in done.stderr + done.stdout
+            assert "Traceback" not in done.stderr
+
+    def test_without_a_network_the_error_names_the_files_and_the_place(self, run: Run, tmp_path: Path) -> None:
+        closed = {f"{scheme}_proxy": "http://127.0.0.1:9" for scheme in ("http", "https")}
+        done = run("data", MNIST_EDGE_DATA="", XDG_CACHE_HOME=str(tmp_path), **closed)
+        assert done.returncode == 1
+        for name in ("train-images", "train-labels", "t10k-images", "t10k-labels"):
+            assert f"{name}-idx" in done.stderr
+        assert str(tmp_path / "mnist-edge" / "mnist") in done.stderr
+        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+    def test_a_damaged_file_is_named(self, run: Run, tmp_path: Path) -> None:
+        for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+            (tmp_path / f"{name}-ubyte.gz").write_bytes(b"no gzip")
+        done = run("data", "--data", tmp_path)
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"error: {tmp_path / 'train-images-idx3-ubyte.gz'}: is named .gz but is no gzip")
+
+    def test_what_was_found_is_shown(self, run: Run, mnist_directory: Path) -> None:
+        done = run("data", "--data", mnist_directory, "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        found = json.loads(done.stdout)
+        assert found["missing"] == []
+        assert found["named_by"] == "--data"
+        assert len(found["files"]) == 4
+
+
+class TestEvaluate:
+    def test_accuracy_is_a_fraction(self, run: Run, mnist_directory: Path, artifacts: Path) -> None:
+        done = run("evaluate", "v1", "--data", mnist_directory, "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        found = json.loads(done.stdout)
+        recorded = json.loads((artifacts / "v1" / "manifest.json").read_text())["accuracy"]["model.int8.onnx"]
+        assert found["accuracy"] == recorded["top1"] == found["correct"] / 10_000
+        assert sum(map(sum, found["confusion"])) == 10_000
+
+    def test_tables_hold_digits_and_confusion(self, run: Run, mnist_directory: Path, artifacts: Path) -> None:
+        done = run("evaluate", artifacts / "v2" / "checkpoint.safetensors", "v2", "--data", mnist_directory)
+        assert (done.returncode, done.stderr) == (0, "")
+        for text in ("MNIST test, top-1", "v2: by digit", "true digit (row)", "Most frequent mistakes:"):
+            assert text in done.stdout
+
+    def test_recording_keeps_the_committed_figures(
+        self, run: Run, mnist_directory: Path, artifacts: Path, tmp_path: Path
+    ) -> None:
+        shutil.copytree(artifacts / "v2", tmp_path / "v2")
+        done = run("evaluate", tmp_path / "v2", "--record", "--data", mnist_directory)
+        assert done.returncode == 0
+        for path in (artifacts / "v2").iterdir():
+            assert (tmp_path / "v2" / path.name).read_bytes() == path.read_bytes()
+
+
+class TestTrain:
+    def test_train_calibrate_export_predict(
+        self, run: Run, mnist_directory: Path, samples: Path, tmp_path: Path
+    ) -> None:
+        """The whole way from the data set to a predicted digit."""
+        checkpoint, out = tmp_path / "run" / "checkpoint.safetensors", tmp_path / "artifacts"
+        done = run("train", "v1", "--seed", "1", "--out", checkpoint, "--data", mnist_directory, "--json")
+        assert done.returncode == 0, done.stderr
+        assert "step 938/938" in done.stderr
+        assert json.loads(done.stdout)["test_accuracy"] > 0.95
+        assert run("calibrate", checkpoint, "--data", mnist_directory).returncode == 0
+        assert run("export", "--checkpoint", checkpoint, "--out", out).returncode == 0
+        done = run("predict", samples / "seven-28x28.png", "--model", out / "v1")
+        assert ": 7 (" in done.stdout
+        assert run("selftest", out / "v1").returncode == 0
+
+    def test_an_interrupted_training_leaves_the_former_checkpoint(
+        self, root: Path, mnist_directory: Path, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "checkpoint.safetensors"
+        path.write_bytes(b"former")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mnist_edge", "train", "v2", "--out", path, "--data", mnist_directory],
+            cwd=root,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        assert "step 100/844" in first
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        process.stderr.close()
+        assert process.wait(60) == 130
+        assert rest.endswith("interrupted\n")
+        assert "Traceback" not in rest
+        assert path.read_bytes() == b"former"
+        assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+
+    def test_a_folder_that_cannot_be_written_is_an_error(self, run: Run, mnist_directory: Path, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        done = run("calibrate", tmp_path / "file", "--data", mnist_directory)
+        assert done.returncode == 1
+        assert "no safetensors file" in done.stderr
+
+
+def test_version_names_what_the_program_stands_on(run: Run) -> None:
+    found = json.loads(run("version", "--json").stdout)
+    assert found["mnist-edge"] == "0.1.0"
+    assert found["onnxruntime"]
+    assert "mnist-edge 0.1.0" in run("version").stdout
+
+
+def test_a_defect_shows_no_traceback_unless_asked(root: Path) -> None:
+    code = (
+        "import sys, mnist_edge.cli as cli\n"
+        "cli.console.print_table = None\n"
+        "sys.argv = ['mnist-edge', *sys.argv[1:]]\n"
+        "cli.main()"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run([*command, "inspect", "v1"], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 70
+    assert "Traceback" not in done.stderr
+    assert "mnist-edge --debug" in done.stderr
+    done = subprocess.run([*command, "--debug", "inspect", "v1"], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_a_missing_package_is_named_with_what_brings_it(root: Path) -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "sys.argv = ['mnist-edge', 'inspect', 'v1']\n"
+        "from mnist_edge.cli import main\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.endswith("the package 'torch'. Install it with: pip install 'mnist-edge[train]'\n")
+
+
+def test_a_terminal_gets_tables(root: Path) -> None:
+    code, shown = on_a_terminal("inspect", "v1", cwd=root)
+    assert code == 0
+    assert "┃" in shown
+    assert "24,714" in shown
+
+
+def test_a_terminal_gets_a_progress_bar(root: Path, mnist_directory: Path, tmp_path: Path) -> None:
+    out = str(tmp_path / "checkpoint.safetensors")
+    code, shown = on_a_terminal("train", "v1", "--out", out, "--data", str(mnist_directory), cwd=root)
+    assert code == 0
+    assert "938/938" in shown
+    assert "images/s" in shown
+    assert "Written:" in shown
+
+
+def test_drawn_digits_are_mostly_named(run: Run, tmp_path: Path) -> None:
+    drawn = draw_digits(20, seed=5)
+    for index, image in enumerate(drawn.images):
+        Image.fromarray(image).save(tmp_path / f"{index:02}.png")
+    lines = run("predict", tmp_path, "--json").stdout.splitlines()
+    named = [json.loads(line)["digit"] for line in lines]
+    assert np.mean(np.array(named) == drawn.labels) >= 0.9

@@ -1,0 +1,71 @@
+"""The wheel, in an environment of its own with the base dependencies only."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*build, "--wheel-dir", str(out), str(root)], check=True)
+    (path,) = out.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def installed(root: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the `bin` of an environment that the wheel was installed into."""
+    environment = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    install = [str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*install, "--constraint", str(root / "constraints.txt"), str(wheel)], check=True)
+    return environment / "bin"
+
+
+def _run(command: list[str | Path], cwd: Path) -> "subprocess.CompletedProcess[str]":
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MNIST_EDGE_DATA")}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_it_holds_what_a_device_needs(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        entries = {entry.filename: entry.file_size for entry in archive.infolist()}
+    for name in ("v1", "v2"):
+        held = {path.rpartition("/")[2] for path in entries if path.startswith(f"artifacts/{name}/")}
+        assert held == {"README.md", "golden.npz", "manifest.json", "model.int8.onnx", "model.onnx"}
+    assert not [path for path in entries if path.startswith("tests/") or "samples" in path or "__pycache__" in path]
+    assert sum(entries.values()) <= 500_000
+
+
+def test_it_predicts_with_the_base_dependencies_only(installed: Path, samples: Path, tmp_path: Path) -> None:
+    found = _run([installed / "mnist-edge", "predict", samples / "three-on-paper.png"], tmp_path)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert ": 3 (" in found.stdout
+    packages = _run([installed / "pip", "list", "--format=freeze"], tmp_path).stdout.lower()
+    assert "onnxruntime" in packages
+    assert not [name for name in ("torch", "onnx==", "safetensors", "platformdirs") if f"\n{name}" in packages]
+
+
+def test_it_checks_itself(installed: Path, tmp_path: Path) -> None:
+    found = _run([installed / "mnist-edge", "selftest"], tmp_path)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.count("passed") == 2
+
+
+@pytest.mark.parametrize("command", ["train v1", "export", "calibrate v1", "inspect v1", "data"])
+def test_what_needs_more_says_what_to_install(installed: Path, tmp_path: Path, command: str) -> None:
+    found = _run([installed / "mnist-edge", *command.split()], tmp_path)
+    assert found.returncode == 1
+    assert "pip install 'mnist-edge[train]'" in found.stderr
+
+
+def test_it_evaluates_without_pytorch(installed: Path, mnist_directory: Path, tmp_path: Path) -> None:
+    found = _run([installed / "mnist-edge", "evaluate", "v2", "--data", mnist_directory.resolve()], tmp_path)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "MNIST test, top-1" in found.stdout
