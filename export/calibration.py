@@ -74,7 +74,7 @@ def record(core: ModelProto, checkpoint_sha256: str, training: Split) -> Calibra
     """Run every 60th training image through a network and note each activation's range.
 
     Args:
-        core: the float graph whose input is 0..1, as `quantize.core_graph` gives it.
+        core: the float graph whose input is 0..1, as `quantize.graph_to_quantize` gives it.
         checkpoint_sha256: of the checkpoint that the graph was exported from.
         training: the 60,000 training images.
     """

@@ -9,7 +9,7 @@ from onnx import ModelProto
 
 from export.budget import MAX_BYTES, check_bytes, check_parameters
 from export.calibration import CALIBRATION_FILE, CalibrationTable, load_table, record, save_table
-from export.graph import operators
+from export.graph import PARAMETERS_KEY, operators
 from export.manifest import (
     CONTRACT,
     FORMAT,
@@ -22,7 +22,7 @@ from export.manifest import (
 )
 from export.parity import FLOAT_TOLERANCE, INT8_GOLDEN_TOLERANCE, Parity, check_parity, golden_file
 from export.publish import publish, staging
-from export.quantize import core_graph, quantize
+from export.quantize import graph_to_quantize, quantize
 from export.to_onnx import OPSET, to_float_onnx
 from mnist_edge.checkpoint import CHECKPOINT_FILE, Checkpoint, installed_versions, load_checkpoint
 from mnist_edge.data import Split
@@ -54,7 +54,7 @@ def calibrate(checkpoint_path: Path, training: Split, max_parameters: int = MAX_
         OSError: the table cannot be written.
     """
     checkpoint = load_checkpoint(checkpoint_path, max_parameters)
-    table = record(core_graph(to_float_onnx(checkpoint.model)), checkpoint.sha256, training)
+    table = record(graph_to_quantize(to_float_onnx(checkpoint.model)), checkpoint.sha256, training)
     path = checkpoint_path.with_name(CALIBRATION_FILE)
     save_table(path, table)
     return path
@@ -103,7 +103,7 @@ def _export(
     int8_onnx = quantize(float_onnx, table)
     facts = {
         "mnist_edge.architecture": checkpoint.architecture,
-        "mnist_edge.parameters": str(parameters),
+        PARAMETERS_KEY: str(parameters),
         "mnist_edge.multiply_adds": str(total_multiply_adds(layers)),
         "mnist_edge.checkpoint_sha256": checkpoint.sha256,
         "mnist_edge.input": "image: uint8 [N, 1, 28, 28], 0 to 255, ink bright on dark",

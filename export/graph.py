@@ -11,6 +11,9 @@ from onnx import ModelProto
 from mnist_edge.errors import ArtifactError
 from mnist_edge.layers import Layer
 
+PARAMETERS_KEY = "mnist_edge.parameters"
+"""The entry of a model's metadata that states its network's parameters."""
+
 
 def load_graph(path: Path) -> ModelProto:
     """Read an ONNX file.
@@ -31,6 +34,16 @@ def load_graph(path: Path) -> ModelProto:
 def operators(model: ModelProto) -> dict[str, int]:
     """Count a graph's nodes by operator."""
     return dict(sorted(Counter(node.op_type for node in model.graph.node).items()))
+
+
+def network_parameters(model: ModelProto) -> int | None:
+    """Give the parameters of the network that a file was exported from, as its metadata has them.
+
+    An int8 file may hold more weights than that: its layout spreads and repeats them.
+    """
+    facts = {entry.key: entry.value for entry in model.metadata_props}
+    stated = facts.get(PARAMETERS_KEY, "")
+    return int(stated) if stated.isdecimal() else None
 
 
 def layers_of_graph(model: ModelProto) -> list[Layer]:

@@ -50,8 +50,12 @@ to {recipe["final_learning_rate"]:g}, seed {training["seed"]}.
 | --- | --- | --- |
 {files}
 
-The int8 file: weights signed, per channel, of 7 bits; activations unsigned 8 bits; opset {manifest["opset"]};
-operators {operators}. Activation ranges: {manifest["calibration"]}.
+The int8 file: weights signed, per channel, of 7 bits; activations unsigned 8 bits; opset {manifest["opset"]}. The first
+block's weights are spread over blocks of pixels, for speed: more weights are stored than the network has parameters.
+Operators: {operators}.
+
+Activation ranges: {manifest["calibration"]}.
+
 Made with {versions}.
 
 ## Where it fails

@@ -25,7 +25,7 @@ INT8_GOLDEN_TOLERANCE = 1e-4
 """Largest difference of an int8 logit between machines: the sums are whole numbers, only their scaling is not."""
 
 PARITY_IMAGES = 200
-GOLDEN_IMAGES = 20
+GOLDEN_IMAGES = 10
 _SEED = 28
 
 

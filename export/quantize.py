@@ -20,6 +20,7 @@ from onnxruntime.quantization.calibrate import save_tensors_data
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from export.calibration import CalibrationTable
+from export.layout import lay_out
 from export.to_onnx import INPUT
 from mnist_edge.errors import ExportError
 
@@ -50,17 +51,26 @@ def core_graph(model: ModelProto) -> ModelProto:
     return core
 
 
+def graph_to_quantize(model: ModelProto) -> ModelProto:
+    """Give the float graph that becomes int8: without the conversion of pixels, laid out for integer kernels.
+
+    Args:
+        model: as `to_onnx.to_float_onnx` gives it.
+    """
+    return lay_out(core_graph(model))
+
+
 def quantize(model: ModelProto, table: CalibrationTable) -> ModelProto:
     """Quantise a float graph with recorded activation ranges.
 
     Args:
         model: as `to_onnx.to_float_onnx` gives it.
-        table: ranges of the activations of its `core_graph`.
+        table: ranges of the activations of its `graph_to_quantize`.
 
     Raises:
         ExportError: the table lacks an activation.
     """
-    core = core_graph(model)
+    core = graph_to_quantize(model)
     activations = {name for node in core.graph.node for name in node.output} | {INPUT}
     if missing := activations - table.ranges.keys():
         raise ExportError(
@@ -82,7 +92,8 @@ def quantize(model: ModelProto, table: CalibrationTable) -> ModelProto:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibration_cache_path=ranges,
-            extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm"]},
+            # The pixels are quantised before they are reshaped: a Reshape of bytes costs nothing.
+            extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm"], "ForceQuantizeNoInputCheck": True},
         )
         result = onnx.load(quantised)
     _take_pixels(result)

@@ -253,14 +253,15 @@ def inspect(
     from mnist_edge.layers import mermaid as draw
     from mnist_edge.layers import total_multiply_adds
 
-    layers = _layers(model)
-    parameters = sum(layer.parameters for layer in layers)
+    layers, parameters = _layers(model)
+    stored = sum(layer.parameters for layer in layers)
     kept = parameters < max_parameters
     if mermaid:
         print(draw(layers))
     elif as_json:
-        totals = {"parameters": parameters, "multiply_adds": total_multiply_adds(layers), "within_budget": kept}
-        _print_json({"model": model, **totals, "layers": [asdict(layer) for layer in layers]})
+        totals = {"parameters": parameters, "stored_parameters": stored, "multiply_adds": total_multiply_adds(layers)}
+        listed = [asdict(layer) for layer in layers]
+        _print_json({"model": model, **totals, "within_budget": kept, "layers": listed})
     else:
         rows: list[tuple[Any, ...]] = [
             (
@@ -268,18 +269,19 @@ def inspect(
                 layer.kind,
                 "×".join(map(str, layer.output_shape)),
                 layer.parameters,
-                f"{layer.parameters / max(parameters, 1):.1%}",
+                f"{layer.parameters / max(stored, 1):.1%}",
                 layer.multiply_adds,
                 layer.parameter_bytes,
             )
             for layer in layers
         ]
         total_bytes = sum(layer.parameter_bytes for layer in layers)
-        rows.append(("total", "", "", parameters, "100.0%", total_multiply_adds(layers), total_bytes))
+        rows.append(("total", "", "", stored, "100.0%", total_multiply_adds(layers), total_bytes))
         columns = ("layer", "kind", "output", "parameters", "share", "multiply-adds", "bytes")
         console.print_table(f"{model}, one image", columns, rows)
         verdict = "kept" if kept else "exceeded"
-        print(f"Budget of fewer than {max_parameters:,} parameters: {verdict} ({parameters:,}).")
+        spread = f"; laid out for int8 they are {stored:,}" if stored > parameters else ""
+        print(f"Budget of fewer than {max_parameters:,} parameters: {verdict} ({parameters:,}{spread}).")
     if not kept:
         raise typer.Exit(REFUSED)
 
@@ -444,20 +446,26 @@ def _record(results: "dict[str, tuple[Path | None, Evaluation]]") -> None:
         record_accuracies(folder, "MNIST test", measured)
 
 
-def _layers(model: str) -> "list[Layer]":
+def _layers(model: str) -> "tuple[list[Layer], int]":
+    """List a model's layers and count its network's parameters."""
     if Path(model).suffix == ".onnx":
-        from export.graph import layers_of_graph, load_graph
+        from export.graph import layers_of_graph, load_graph, network_parameters
 
-        return layers_of_graph(load_graph(Path(model)))
+        graph = load_graph(Path(model))
+        layers = layers_of_graph(graph)
+        return layers, network_parameters(graph) or sum(layer.parameters for layer in layers)
     from mnist_edge.layers import layers_of
 
     if Path(model).suffix == ".safetensors":
         from mnist_edge.checkpoint import load_checkpoint
 
-        return layers_of(load_checkpoint(Path(model), max_parameters=sys.maxsize).model)
-    from mnist_edge.models import build_model
+        network = load_checkpoint(Path(model), max_parameters=sys.maxsize).model
+    else:
+        from mnist_edge.models import build_model
 
-    return layers_of(build_model(model))
+        network = build_model(model)
+    layers = layers_of(network)
+    return layers, sum(layer.parameters for layer in layers)
 
 
 def _print_digits(name: str, found: "Evaluation") -> None:

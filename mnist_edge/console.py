@@ -16,7 +16,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     """Print rows under a title; columns whose every cell is a number are aligned to the right."""
     cells = [[_text(value) for value in row] for row in rows]
     to_right = [
-        all(isinstance(row[index], int | float) or row[index] is None for row in rows) for index in range(len(columns))
+        all(row[index] is None or isinstance(row[index], int | float) or str(row[index])[-1:] == "%" for row in rows)
+        for index in range(len(columns))
     ]
     if sys.stdout.isatty():
         from rich.console import Console

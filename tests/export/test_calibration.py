@@ -11,7 +11,7 @@ import pytest
 from onnx import ModelProto
 
 from export.calibration import CalibrationTable, load_table, record, save_table
-from export.quantize import core_graph
+from export.quantize import graph_to_quantize
 from mnist_edge.checkpoint import Checkpoint
 from mnist_edge.data import Split
 from mnist_edge.drawing import draw_digits
@@ -22,7 +22,7 @@ def test_ranges_are_those_of_pytorchs_activations(checkpoint: Checkpoint, float_
     import torch
 
     drawn = draw_digits(180)
-    table = record(core_graph(float_onnx), checkpoint.sha256, drawn)
+    table = record(graph_to_quantize(float_onnx), checkpoint.sha256, drawn)
     shown = torch.from_numpy(drawn.images[::60]).unsqueeze(1)
     with torch.inference_mode():
         first_block = checkpoint.model.blocks[0](checkpoint.model.unit(shown))  # type: ignore[index,operator]
@@ -115,7 +115,7 @@ def test_the_committed_table_is_recorded_again(
     checkpoint: Checkpoint, float_onnx: ModelProto, table: CalibrationTable, mnist_train: Split
 ) -> None:
     """Float sums may differ in their last bits on another processor."""
-    again = record(core_graph(float_onnx), checkpoint.sha256, mnist_train)
+    again = record(graph_to_quantize(float_onnx), checkpoint.sha256, mnist_train)
     assert replace(again, ranges={}) == replace(table, ranges={})
     assert again.ranges.keys() == table.ranges.keys()
     for tensor, span in table.ranges.items():

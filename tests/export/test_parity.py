@@ -54,7 +54,7 @@ def test_golden_logits_of_the_float_model_are_pytorchs(checkpoint: Checkpoint, i
     assert content == golden_file(checkpoint.model, int8_onnx, "float", "int8")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         images, expected = arrays["images"], arrays["float"]
-        assert arrays["int8"].shape == expected.shape == (20, 10)
+        assert arrays["int8"].shape == expected.shape == (10, 10)
     assert images.dtype == np.uint8
     assert np.abs(model_logits(checkpoint.model, images) - expected).max() <= FLOAT_TOLERANCE
     parity_images = draw_digits(200, 28).images

@@ -260,13 +260,13 @@ def test_settings_do_not_change_the_answer(settings: dict[str, Any], noise: NDAr
 @pytest.mark.parametrize("file", ["model.onnx", "model.int8.onnx"])
 def test_the_selftest_passes_here(artifacts: Path, name: str, file: str) -> None:
     report = Predictor(artifacts / name / file).selftest()
-    assert report.images == 20
+    assert report.images == 10
     assert report.max_difference <= report.tolerance <= 1e-4
 
 
 def test_the_selftest_can_fail(copied: Path) -> None:
     """Another network's file, entered into the manifest, is a valid model that answers otherwise."""
-    other = draw_digits(20).images
+    other = draw_digits(10).images
     with np.load(copied / "golden.npz") as arrays:
         contents = dict(arrays)
     np.savez(copied / "golden.npz", **{**contents, "images": other[::-1]})

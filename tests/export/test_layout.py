@@ -1,0 +1,136 @@
+"""The int8 layout computes what the plain graph computes."""
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from numpy.typing import NDArray
+from onnx import ModelProto
+from torch import nn
+from torch.nn import functional
+
+from export.layout import block_weights, lay_out
+from export.quantize import core_graph
+from export.to_onnx import to_float_onnx
+from mnist_edge.data import Split
+from mnist_edge.drawing import draw_digits
+from mnist_edge.models import PixelsToUnit
+
+TOLERANCE = 1e-5
+
+
+def _run(model: ModelProto, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    logits: NDArray[np.float32] = session.run(None, {"image": images})[0]
+    return logits
+
+
+def _kinds(model: ModelProto) -> list[str]:
+    return [node.op_type for node in model.graph.node]
+
+
+def _noise(count: int) -> NDArray[np.float32]:
+    return np.random.default_rng(count).uniform(0, 1, (count, 1, 28, 28)).astype(np.float32)
+
+
+def test_the_committed_networks_are_the_same_laid_out(float_onnx: ModelProto) -> None:
+    plain = core_graph(float_onnx)
+    laid_out = lay_out(plain)
+    assert _kinds(laid_out) != _kinds(plain)
+    digits = draw_digits(30).images[:, None].astype(np.float32) / np.float32(255)
+    for images in (digits, _noise(1), _noise(7)):
+        assert np.abs(_run(laid_out, images) - _run(plain, images)).max() <= TOLERANCE
+
+
+def test_they_are_the_same_on_the_real_test_images(float_onnx: ModelProto, mnist_test: Split) -> None:
+    plain = core_graph(float_onnx)
+    images = mnist_test.images[:2_000, None].astype(np.float32) / np.float32(255)
+    assert np.abs(_run(lay_out(plain), images) - _run(plain, images)).max() <= TOLERANCE
+
+
+class _Network(nn.Module):
+    """A first block of any width with a tail of either kind."""
+
+    def __init__(self, channels: int, *, bias: bool, pooled: bool) -> None:
+        super().__init__()
+        self.unit = PixelsToUnit()
+        self.block = nn.Sequential(nn.Conv2d(1, channels, 3, padding=1, bias=bias), nn.ReLU(), nn.MaxPool2d(2))
+        self.shrink = nn.MaxPool2d(4)
+        self.pool = nn.AdaptiveAvgPool2d(1) if pooled else nn.Identity()
+        self.last = nn.Linear(channels if pooled else channels * 9, 10)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        features = self.pool(self.shrink(self.block(self.unit(pixels))))
+        logits: torch.Tensor = self.last(features.flatten(1))
+        return logits
+
+
+@pytest.mark.parametrize("channels", [1, 3, 8, 16, 33])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("pooled", [True, False])
+def test_any_number_of_channels_is_the_same_laid_out(channels: int, bias: bool, pooled: bool) -> None:
+    torch.manual_seed(channels)
+    plain = core_graph(to_float_onnx(_Network(channels, bias=bias, pooled=pooled)))
+    laid_out = lay_out(plain)
+    assert _kinds(laid_out).count("Reshape") == 4
+    assert "GlobalAveragePool" not in _kinds(laid_out)
+    for count in (1, 2, 7):
+        assert np.abs(_run(laid_out, _noise(count)) - _run(plain, _noise(count))).max() <= TOLERANCE
+
+
+def test_weights_stand_where_the_index_arithmetic_says() -> None:
+    """Against PyTorch's convolution, pixel by pixel."""
+    weights = np.random.default_rng(0).normal(size=(2, 1, 3, 3)).astype(np.float32)
+    image = torch.from_numpy(np.random.default_rng(1).normal(size=(1, 1, 4, 8)).astype(np.float32))
+    expected = functional.conv2d(image, torch.from_numpy(weights), padding=1)[0]
+    blocks = image.reshape(1, 4, 2, 4).permute(0, 3, 1, 2)
+    found = functional.conv2d(blocks, torch.from_numpy(block_weights(weights)), stride=(2, 1), padding=1)
+    phases = found.reshape(2, 2, 2, 2, 2, 2)  # py, px, window, channel, row pair, block
+    for py, px, window, channel, row, block in np.ndindex(2, 2, 2, 2, 2, 2):
+        pixel = expected[channel, 2 * row + py, 4 * block + 2 * window + px]
+        assert torch.isclose(phases[py, px, window, channel, row, block], pixel, atol=1e-6)
+
+
+class _Other(nn.Module):
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(PixelsToUnit(), *layers, nn.Flatten(), nn.LazyLinear(10))
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.layers(pixels)
+        return logits
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [nn.Conv2d(1, 4, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)],
+        [nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2)],
+        [nn.Conv2d(1, 4, 3, padding=1, stride=2), nn.ReLU(), nn.MaxPool2d(2)],
+        [nn.Conv2d(1, 4, 3, padding=2, dilation=2), nn.ReLU(), nn.MaxPool2d(2)],
+        [nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3)],
+        [nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, padding=1)],
+        [nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2)],
+        [nn.Conv2d(1, 4, 3, padding=1), nn.Sigmoid(), nn.MaxPool2d(2)],
+        [nn.Conv2d(1, 4, 3, padding=1), nn.ReLU()],
+    ],
+    ids=["5x5", "no padding", "stride", "dilation", "pool 3", "padded pool", "average", "sigmoid", "no pool"],
+)
+def test_other_first_blocks_are_left_as_they_are(layers: list[nn.Module]) -> None:
+    torch.manual_seed(0)
+    network = _Other(*layers).eval()
+    with torch.inference_mode():
+        network(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
+    plain = core_graph(to_float_onnx(network))
+    laid_out = lay_out(plain)
+    assert "blocks" not in [node.name for node in laid_out.graph.node]
+    assert np.abs(_run(laid_out, _noise(2)) - _run(plain, _noise(2))).max() <= TOLERANCE
+
+
+def test_a_large_map_keeps_its_average_pool() -> None:
+    """The linear layer would grow by the number of its pixels."""
+    network = _Other(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.AdaptiveAvgPool2d(1))
+    network(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
+    assert "GlobalAveragePool" in _kinds(lay_out(core_graph(to_float_onnx(network))))
