@@ -1,4 +1,4 @@
-"""The predictor: one ONNX Runtime session with the settings that a model of this size needs."""
+"""The predictor: pictures or prepared pixels in, digits and probabilities out."""
 
 import ctypes
 import os
@@ -11,17 +11,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from .errors import ImageShapeError, ImageTypeError, ModelContractError, ModelFormatError, SelftestError, SettingsError
+from .errors import ImageShapeError, ImageTypeError, SelftestError, SettingsError
 from .images import ImageSource, read_image
-from .model_files import ModelFile, load_golden, load_model
+from .model_files import load_golden, load_model
 from .preprocess import SIZE, prepare
-
-CLASSES = 10
-BATCH_SIZE = 256
-"""Images a run: large enough that a call's own cost vanishes, small enough for a processor's cache."""
-
-_INPUT = ("image", "tensor(uint8)", (1, SIZE, SIZE))
-_OUTPUT = ("logits", "tensor(float)", (CLASSES,))
+from .session import Session
 
 
 @dataclass(frozen=True)
@@ -145,7 +139,8 @@ class Predictor:
             ImageShapeError: another shape.
         """
         logits = self.logits(pixels)
-        return Classification(logits.argmax(axis=1), softmax(logits))
+        digits = logits.argmax(1)
+        return Classification(digits, softmax(logits, digits))
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Give the network's own output, float32 `[N, 10]`, for pixels as for `classify`."""
@@ -158,13 +153,7 @@ class Predictor:
                 f"[N, 1, {SIZE}, {SIZE}]. For a picture of any size use predict."
             )
         batch = pixels.reshape(-1, 1, SIZE, SIZE)
-        session = self._session or self._start()
-        if len(batch) <= BATCH_SIZE:
-            return _run(session, batch)
-        logits = np.empty((len(batch), CLASSES), np.float32)
-        for start in range(0, len(batch), BATCH_SIZE):
-            logits[start : start + BATCH_SIZE] = _run(session, batch[start : start + BATCH_SIZE])
-        return logits
+        return (self._session or self._start()).logits(batch)
 
     def selftest(self) -> SelftestReport:
         """Compare the model's logits on this machine with those stored beside it at export.
@@ -201,9 +190,9 @@ class Predictor:
         """Name the model and its digest."""
         return f"Predictor({self.path!r}, sha256={self.sha256[:12]}…)"
 
-    def _start(self) -> onnxruntime.InferenceSession:
-        session = _open_session(self._file, *self._settings)
-        self._session: onnxruntime.InferenceSession | None = session
+    def _start(self) -> Session:
+        session = Session(self._file, *self._settings)
+        self._session: Session | None = session
         _predictors.add(self)
         return session
 
@@ -230,44 +219,15 @@ if hasattr(os, "register_at_fork"):  # Windows does not fork
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Turn logits `[N, 10]` into probabilities that sum to 1."""
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: NDArray[np.float32] = shifted / shifted.sum(axis=1, keepdims=True)
-    return probabilities
+def softmax(logits: NDArray[np.float32], digits: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Turn logits `[N, 10]` into probabilities that sum to 1, given the largest's column in each row.
 
-
-def _run(session: onnxruntime.InferenceSession, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-    logits: NDArray[np.float32] = session.run(None, {_INPUT[0]: batch})[0]
-    return logits
-
-
-def _open_session(
-    file: ModelFile, threads: int, providers: tuple[str, ...], memory_arena: bool
-) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Threads that spin while they wait burn whole cores for a model that takes microseconds.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.enable_cpu_mem_arena = memory_arena
-    options.log_severity_level = 4  # what is worse than a warning also comes as an exception
-    onnxruntime.disable_telemetry_events()
-    try:
-        session = onnxruntime.InferenceSession(file.content, options, providers=list(providers))
-    except Exception as error:  # onnxruntime's own errors share no other base
-        raise ModelFormatError(str(file.path), f"no ONNX model that onnxruntime can run ({error})") from error
-    _check_contract(str(file.path), "input", session.get_inputs(), _INPUT)
-    _check_contract(str(file.path), "output", session.get_outputs(), _OUTPUT)
-    return session
-
-
-def _check_contract(path: str, what: str, found: list[Any], expected: tuple[str, str, tuple[int, ...]]) -> None:
-    """Compare a session's inputs or outputs with the one that the contract names; any batch size must fit."""
-    name, dtype, shape = expected
-    if [(node.name, node.type, tuple(node.shape[1:])) for node in found] != [expected] or isinstance(
-        found[0].shape[0], int
-    ):
-        described = "; ".join(f"{node.name} {node.type} {node.shape}" for node in found) or "none"
-        raise ModelContractError(path, what, described, f"{name} {dtype} {['N', *shape]}")
+    For one row numpy's calls cost more than the arithmetic, and scalars spare some of them.
+    """
+    if len(logits) == 1:
+        powers: NDArray[np.float32] = np.exp(logits - logits[0, digits[0]])
+        powers /= np.add.reduce(powers, axis=None)
+        return powers
+    powers = np.exp(logits - np.take_along_axis(logits, digits[:, None], axis=1))
+    powers /= powers.sum(axis=1, keepdims=True)
+    return powers

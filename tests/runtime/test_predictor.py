@@ -34,7 +34,8 @@ from runtime.errors import (
     SelftestError,
     SettingsError,
 )
-from runtime.predictor import BATCH_SIZE, softmax
+from runtime.predictor import softmax
+from runtime.session import BATCH_SIZE
 
 MODELS = ["v1", "v2"]
 
@@ -109,7 +110,8 @@ def test_a_batch_gives_what_its_images_give(name: str, count: int) -> None:
     assert np.array_equal(together[-1:], predictor.logits(images[-1:]))
     digits, probabilities = predictor.classify(images)
     assert digits.tolist() == together.argmax(1).tolist()
-    assert np.array_equal(probabilities, softmax(together))
+    assert np.array_equal(probabilities, softmax(together, digits))
+    assert np.array_equal(probabilities[-1:], predictor.classify(images[-1:]).probabilities)
 
 
 def test_softmax_is_pytorchs() -> None:
@@ -117,7 +119,10 @@ def test_softmax_is_pytorchs() -> None:
 
     logits = np.random.default_rng(0).normal(0, 30, (50, 10)).astype(np.float32)
     expected = torch.from_numpy(logits).softmax(1).numpy()
-    assert np.abs(softmax(logits) - expected).max() < 1e-6
+    assert np.abs(softmax(logits, logits.argmax(1)) - expected).max() < 1e-6
+    for row in range(50):
+        one = logits[row : row + 1]
+        assert np.abs(softmax(one, one.argmax(1)) - expected[row]).max() < 1e-6
 
 
 @pytest.mark.parametrize("view", ["fortran", "strided", "read-only", "reversed"])
