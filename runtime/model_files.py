@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,10 +86,12 @@ def load_golden(model: ModelFile) -> Golden | None:
     digest, expected = hashlib.sha256(content).hexdigest(), _expected_digest(model.manifest, path)
     if digest != expected:
         raise ModelDigestError(str(path), digest, str(expected))
+    from zipfile import BadZipFile
+
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             golden = Golden(arrays["images"], arrays[name], tolerance)
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
         raise ModelFormatError(str(path), f"holds no golden logits for {name} ({error})") from error
     if not len(golden.images) == len(golden.logits) > 0:
         raise ModelFormatError(str(path), f"holds {len(golden.logits)} logits for {len(golden.images)} images")

@@ -89,7 +89,7 @@ def otsu_threshold(grey: Grey) -> float:
     N. Otsu, "A threshold selection method from gray-level histograms", 1979: the level that
     maximises the variance between the classes.
     """
-    counts = np.bincount(grey.astype(np.uint8).ravel(), minlength=256).astype(np.float64)
+    counts = histogram(grey)
     levels = np.arange(256)
     below = np.cumsum(counts)
     above = below[-1] - below
@@ -100,6 +100,11 @@ def otsu_threshold(grey: Grey) -> float:
     # Between two clusters of levels every cut is as good as another: the middle one is the safest.
     best = np.flatnonzero(between >= between.max() * (1 - 1e-9))
     return float((best[0] + best[-1]) / 2)
+
+
+def histogram(grey: Grey) -> NDArray[np.float64]:
+    """Count an image's pixels by level, `[256]`."""
+    return np.bincount(grey.astype(np.uint8).ravel(), minlength=256).astype(np.float64)
 
 
 def is_native(ink: Grey) -> bool:
@@ -118,11 +123,17 @@ def stretch(ink: Grey) -> Grey:
     The levels are the medians of the two classes of Otsu's threshold. What lies in the lowest
     eighth of the range between them is background.
     """
-    threshold = otsu_threshold(ink)
-    background = float(np.median(ink[ink <= threshold]))
-    stroke = float(np.median(ink[ink > threshold]))
+    counts = histogram(ink)
+    is_stroke = np.arange(256) > otsu_threshold(ink)
+    background, stroke = _median_level(counts * ~is_stroke), _median_level(counts * is_stroke)
     floor = background + (stroke - background) / 8
     return ((ink - floor) * (255 / (stroke - floor))).clip(0, 255)
+
+
+def _median_level(counts: NDArray[np.float64]) -> int:
+    """Give the level that half of the counted pixels reach (np.median would load all of numpy.ma)."""
+    below = np.cumsum(counts)
+    return int(np.searchsorted(below, below[-1] / 2))
 
 
 def crop(ink: Grey) -> Grey:

@@ -127,7 +127,8 @@ def test_help_and_predict_never_pay_for_pytorch(root: Path, arguments: list[str]
     )
     loaded = loaded_by(statement, root)
     assert "typer" in loaded
-    assert not loaded & {"torch", "torchvision", "onnx", "safetensors"}
+    assert not loaded & {"torch", "torchvision", "onnx", "safetensors", "pydantic"}
+    assert "rich" not in loaded or arguments == ["--help"]
 
 
 def test_no_command_but_a_download_pays_for_torchvision(root: Path) -> None:
