@@ -79,6 +79,7 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train a network from scratch and write its checkpoint."""
+    from mnist_edge import reports
     from mnist_edge.checkpoint import CHECKPOINT_FILE, save_checkpoint
     from mnist_edge.recipes import find_recipe
     from mnist_edge.training import steps_an_epoch
@@ -93,19 +94,11 @@ def train(
             chosen, training, test, seed=seed, epochs=epochs, device=device, threads=threads, on_step=on_step
         )
     save_checkpoint(path, model, result.model, result.facts)
-    measured = {"train": result.train, "validation": result.validation, "test": result.test}
     if as_json:
-        accuracies = {f"{name}_accuracy": found.accuracy for name, found in measured.items() if found}
-        _print_json({"checkpoint": str(path), "model": model, "seed": seed, "seconds": result.seconds, **accuracies})
-        return
-    console.print_table(
-        f"{model} trained in {result.seconds:.1f} s, seed {seed}",
-        ("images", "accuracy", "correct", "of"),
-        [(name, f"{found.accuracy:.2%}", found.correct, found.images) for name, found in measured.items() if found],
-    )
-    if result.test is not None:
-        _print_worst_pairs(result.test)
-    print(f"Written: {path}\nNext: mnist-edge calibrate {path}, then mnist-edge export --checkpoint {path}")
+        written = {"checkpoint": str(path), "model": model, "seed": seed, "seconds": result.seconds}
+        _print_json({**written, **result.facts.metrics})
+    else:
+        reports.print_training(model, seed, result, path)
 
 
 @app.command(epilog="Example: mnist-edge calibrate runs/v2/checkpoint.safetensors")
@@ -137,46 +130,29 @@ def export(
 ) -> None:
     """Export checkpoints to float and int8 ONNX; nothing is replaced unless every check passes."""
     from export.exporter import FLOAT_FILE, INT8_FILE, export_checkpoints
+    from mnist_edge import reports
 
     named = [_checkpoint_path(_check_model(model)) for model in models or ()] + (checkpoint or [])
     paths = named or [_checkpoint_path(model) for model in _MODELS]
-    reports = export_checkpoints(paths, out, max_parameters=max_parameters, max_bytes=max_bytes)
+    exported = export_checkpoints(paths, out, max_parameters=max_parameters, max_bytes=max_bytes)
     if as_json:
         _print_json(
-            [{"folder": str(report.folder), "parity": asdict(report.parity), **report.manifest} for report in reports]
+            [{"folder": str(model.folder), "parity": asdict(model.parity), **model.manifest} for model in exported]
         )
         return
-    rows = []
-    for report in reports:
-        for name, difference, agreement in (
-            (FLOAT_FILE, report.parity.float_max_difference, 1.0),
-            (INT8_FILE, report.parity.int8_max_difference, report.parity.int8_agreement),
-        ):
-            recorded = report.manifest["accuracy"].get(name)
-            rows.append(
-                (
-                    f"{report.name}/{name}",
-                    report.manifest["parameters"],
-                    report.manifest["files"][name]["bytes"],
-                    difference,
-                    f"{agreement:.1%}",
-                    f"{recorded['top1']:.2%}" if recorded else "not measured",
-                )
-            )
-    console.print_table(
-        f"Exported to {out}",
-        ("file", "parameters", "bytes", "largest logit difference", "same digit as PyTorch", "MNIST test accuracy"),
-        rows,
-    )
-    for report in reports:
-        found = report.manifest["files"][INT8_FILE]["operators"]
-        print(f"{report.name} int8 operators: {', '.join(f'{count} {kind}' for kind, count in found.items())}")
-    images = reports[0].parity.images
+    differences = {
+        model.name: {
+            FLOAT_FILE: (model.parity.float_max_difference, 1.0),
+            INT8_FILE: (model.parity.int8_max_difference, model.parity.int8_agreement),
+        }
+        for model in exported
+    }
+    reports.print_export(out, [model.manifest for model in exported], differences)
     print(f"Budget: fewer than {max_parameters:,} parameters, at most {max_bytes:,} bytes of int8: kept.")
-    print(f"Parity with PyTorch on {images} drawn digits: kept.")
+    print(f"Parity with PyTorch on {exported[0].parity.images} drawn digits: kept.")
 
 
-@app.command(epilog="Example: mnist-edge predict scan.png photos/ --top 3 --json < /dev/null")
+@app.command(epilog="Example: mnist-edge predict scan.png photos/ --top 3 --json")
 def predict(
     inputs: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Files, folders, or - for standard input.")],
     model: Annotated[str, typer.Option(help="v1, v2, or an ONNX file or its folder.")] = "v2",
@@ -213,33 +189,18 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure models on MNIST's 10,000 test images: accuracy, digits, confusion."""
+    from mnist_edge import reports
+
     test = _load("test", data)
     results = {name: _evaluate(name, test) for name in models or ["v2"]}
     if record:
         _record(results)
-    entries = [
-        {
-            "model": name,
-            "data_set": "MNIST test",
-            "images": found.images,
-            "correct": found.correct,
-            "accuracy": found.accuracy,
-            "recall": [found.recall(digit) for digit in range(10)],
-            "precision": [found.precision(digit) for digit in range(10)],
-            "confusion": found.confusion,
-        }
-        for name, (_, found) in results.items()
-    ]
+    found = {name: evaluation for name, (_, evaluation) in results.items()}
     if as_json:
-        _print_json(entries[0] if len(entries) == 1 else {"models": entries})
-        return
-    console.print_table(
-        "MNIST test, top-1",
-        ("model", "accuracy", "correct", "of"),
-        [(name, f"{found.accuracy:.2%}", found.correct, found.images) for name, (_, found) in results.items()],
-    )
-    for name, (_, found) in results.items():
-        _print_digits(name, found)
+        facts = [reports.evaluation_facts(name, evaluation) for name, evaluation in found.items()]
+        _print_json(facts[0] if len(facts) == 1 else {"models": facts})
+    else:
+        reports.print_evaluations(found)
 
 
 @app.command(epilog="Example: mnist-edge inspect artifacts/v2/model.int8.onnx")
@@ -250,6 +211,7 @@ def inspect(
     as_json: JsonOption = False,
 ) -> None:
     """Show a network layer by layer, and whether it keeps the budget of parameters."""
+    from mnist_edge import reports
     from mnist_edge.layers import mermaid as draw
     from mnist_edge.layers import total_multiply_adds
 
@@ -263,22 +225,7 @@ def inspect(
         listed = [asdict(layer) for layer in layers]
         _print_json({"model": model, **totals, "within_budget": kept, "layers": listed})
     else:
-        rows: list[tuple[Any, ...]] = [
-            (
-                layer.name,
-                layer.kind,
-                "×".join(map(str, layer.output_shape)),
-                layer.parameters,
-                f"{layer.parameters / max(stored, 1):.1%}",
-                layer.multiply_adds,
-                layer.parameter_bytes,
-            )
-            for layer in layers
-        ]
-        total_bytes = sum(layer.parameter_bytes for layer in layers)
-        rows.append(("total", "", "", stored, "100.0%", total_multiply_adds(layers), total_bytes))
-        columns = ("layer", "kind", "output", "parameters", "share", "multiply-adds", "bytes")
-        console.print_table(f"{model}, one image", columns, rows)
+        reports.print_layers(f"{model}, one image", layers)
         verdict = "kept" if kept else "exceeded"
         spread = f"; laid out for int8 they are {stored:,}" if stored > parameters else ""
         print(f"Budget of fewer than {max_parameters:,} parameters: {verdict} ({parameters:,}{spread}).")
@@ -296,11 +243,11 @@ def selftest(
     """Check that models give the logits on this machine that they gave where they were exported."""
     from runtime import Predictor
 
-    reports = {model: Predictor(model).selftest() for model in models or _MODELS}
+    passed = {model: Predictor(model).selftest() for model in models or _MODELS}
     if as_json:
-        _print_json({model: asdict(report) for model, report in reports.items()})
+        _print_json({model: asdict(report) for model, report in passed.items()})
         return
-    for model, report in reports.items():
+    for model, report in passed.items():
         print(
             f"{model}: passed; the logits of {report.images} golden images differ by at most "
             f"{report.max_difference:.3g} (allowed: {report.tolerance:.3g})"
@@ -414,8 +361,9 @@ def _images(inputs: list[str]) -> "Iterator[tuple[str, str | bytes]]":
         if name == "-":
             yield "-", sys.stdin.buffer.read()
         elif Path(name).is_dir():
-            found = sorted(path for path in Path(name).iterdir() if path.suffix.lower() in _IMAGE_SUFFIXES)
-            yield from ((str(path), str(path)) for path in found)
+            found = sorted(str(path) for path in Path(name).iterdir() if path.suffix.lower() in _IMAGE_SUFFIXES)
+            # A folder without images is passed on, to be reported like a file that is none.
+            yield from ((path, path) for path in found or [name])
         else:
             yield name, name
 
@@ -466,23 +414,3 @@ def _layers(model: str) -> "tuple[list[Layer], int]":
         network = build_model(model)
     layers = layers_of(network)
     return layers, sum(layer.parameters for layer in layers)
-
-
-def _print_digits(name: str, found: "Evaluation") -> None:
-    digits = range(10)
-    console.print_table(
-        f"{name}: by digit",
-        ("digit", "recall", "precision"),
-        [(digit, f"{found.recall(digit):.2%}", f"{found.precision(digit):.2%}") for digit in digits],
-    )
-    console.print_table(
-        f"{name}: true digit (row) named as (column)",
-        ("", *map(str, digits)),
-        [(f"{digit}", *found.confusion[digit]) for digit in digits],
-    )
-    _print_worst_pairs(found)
-
-
-def _print_worst_pairs(found: "Evaluation") -> None:
-    pairs = ", ".join(f"{true} as {predicted} {images}×" for true, predicted, images in found.worst_pairs(5))
-    print(f"Most frequent mistakes: {pairs or 'none'}\n")

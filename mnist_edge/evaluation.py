@@ -36,15 +36,15 @@ class Evaluation:
         """Top-1 accuracy, a fraction; NaN without images."""
         return self.correct / self.images if self.images else float("nan")
 
-    def recall(self, digit: int) -> float:
-        """Fraction of a digit's images that were named so; NaN where there are none."""
+    def recall(self, digit: int) -> float | None:
+        """Fraction of a digit's images that were named so; None where there are none."""
         total = sum(self.confusion[digit])
-        return self.confusion[digit][digit] / total if total else float("nan")
+        return self.confusion[digit][digit] / total if total else None
 
-    def precision(self, digit: int) -> float:
-        """Fraction right of the images that were named so; NaN where there are none."""
+    def precision(self, digit: int) -> float | None:
+        """Fraction right of the images that were named so; None where there are none."""
         total = sum(row[digit] for row in self.confusion)
-        return self.confusion[digit][digit] / total if total else float("nan")
+        return self.confusion[digit][digit] / total if total else None
 
     def worst_pairs(self, count: int) -> list[tuple[int, int, int]]:
         """Give the most frequent mistakes as (true digit, predicted digit, images)."""

@@ -45,6 +45,8 @@ def read_image(source: ImageSource) -> NDArray[np.uint8]:
                 return _decode(stream, name)
         except FileNotFoundError as error:
             raise ImageNotFoundError(name) from error
+        except IsADirectoryError as error:
+            raise UnreadableImageError(name, "a folder; it holds no image files itself") from error
         except OSError as error:
             raise UnreadableImageError(name, error.strerror or str(error)) from error
     if isinstance(source, bytes | bytearray | memoryview):

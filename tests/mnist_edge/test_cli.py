@@ -115,13 +115,14 @@ class TestPredict:
     def test_bad_files_are_reported_and_passed_over(self, run: Run, samples: Path, tmp_path: Path) -> None:
         (tmp_path / "text.png").write_text("no image")
         Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "blank.png")
-        bad = [tmp_path / "none.png", tmp_path / "text.png", tmp_path / "blank.png"]
+        (tmp_path / "empty").mkdir()
+        bad = [tmp_path / "none.png", tmp_path / "text.png", tmp_path / "blank.png", tmp_path / "empty"]
         done = run("predict", *bad, samples / "seven-28x28.png")
         assert done.returncode == 1
         assert done.stdout.splitlines() == [line for line in done.stdout.splitlines() if ": 7 (" in line] != []
         errors = done.stderr.splitlines()
-        assert len(errors) == 3
-        for path, error, problem in zip(bad, errors, ["there is no image", "no image format", "is blank"], strict=True):
+        problems = ["there is no image", "no image format", "is blank", "a folder"]
+        for path, error, problem in zip(bad, errors, problems, strict=True):
             assert error.startswith(f"error: {path}: ")
             assert problem in error
 

@@ -107,7 +107,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_image(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableImageError, match="Is a directory"):
+    with pytest.raises(UnreadableImageError, match="a folder; it holds no image files itself"):
         read_image(tmp_path)
 
 

@@ -1,0 +1,128 @@
+"""What the commands print for people: the tables and lines of each result."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnist_edge.console import print_table
+from mnist_edge.data import DIGITS
+from mnist_edge.evaluation import Evaluation
+
+if TYPE_CHECKING:
+    from mnist_edge.layers import Layer
+    from mnist_edge.training import TrainingResult
+
+_WORST_PAIRS = 5
+
+
+def print_training(model: str, seed: int, result: "TrainingResult", path: Path) -> None:
+    """Print what a training reached and where its checkpoint is."""
+    measured = {"train": result.train, "validation": result.validation, "test": result.test}
+    print_table(
+        f"{model} trained in {result.seconds:.1f} s, seed {seed}",
+        ("images", "accuracy", "correct", "of"),
+        [(name, f"{found.accuracy:.2%}", found.correct, found.images) for name, found in measured.items() if found],
+    )
+    if result.test is not None:
+        _print_worst_pairs(result.test)
+    print(f"Written: {path}\nNext: mnist-edge calibrate {path}, then mnist-edge export --checkpoint {path}")
+
+
+def print_export(out: Path, manifests: Sequence[Mapping[str, Any]], differences: Mapping[str, Any]) -> None:
+    """Print the models that an export wrote.
+
+    Args:
+        out: the folder of the artifacts' folders.
+        manifests: of each model.
+        differences: by model and file, the largest difference of a logit from PyTorch's and the
+            share of equal digits.
+    """
+    rows = []
+    for manifest in manifests:
+        for name, (difference, agreement) in differences[manifest["name"]].items():
+            recorded = manifest["accuracy"].get(name)
+            rows.append(
+                (
+                    f"{manifest['name']}/{name}",
+                    manifest["parameters"],
+                    manifest["files"][name]["bytes"],
+                    difference,
+                    f"{agreement:.1%}",
+                    f"{recorded['top1']:.2%}" if recorded else "not measured",
+                )
+            )
+    print_table(
+        f"Exported to {out}",
+        ("file", "parameters", "bytes", "largest logit difference", "same digit as PyTorch", "MNIST test accuracy"),
+        rows,
+    )
+    for manifest in manifests:
+        found = manifest["files"]["model.int8.onnx"]["operators"]
+        print(f"{manifest['name']} int8 operators: {', '.join(f'{count} {kind}' for kind, count in found.items())}")
+
+
+def print_evaluations(results: Mapping[str, Evaluation]) -> None:
+    """Print the accuracies of models, then the digits and the confusion of each."""
+    print_table(
+        "MNIST test, top-1",
+        ("model", "accuracy", "correct", "of"),
+        [(name, f"{found.accuracy:.2%}", found.correct, found.images) for name, found in results.items()],
+    )
+    for name, found in results.items():
+        print_table(
+            f"{name}: by digit",
+            ("digit", "recall", "precision"),
+            [(digit, _percent(found.recall(digit)), _percent(found.precision(digit))) for digit in range(DIGITS)],
+        )
+        print_table(
+            f"{name}: true digit (row) named as (column)",
+            ("", *map(str, range(DIGITS))),
+            [(f"{digit}", *found.confusion[digit]) for digit in range(DIGITS)],
+        )
+        _print_worst_pairs(found)
+
+
+def evaluation_facts(model: str, found: Evaluation) -> dict[str, Any]:
+    """Give what was measured of one model as `evaluate --json` prints it."""
+    return {
+        "model": model,
+        "data_set": "MNIST test",
+        "images": found.images,
+        "correct": found.correct,
+        "accuracy": found.accuracy,
+        "recall": [found.recall(digit) for digit in range(DIGITS)],
+        "precision": [found.precision(digit) for digit in range(DIGITS)],
+        "confusion": found.confusion,
+    }
+
+
+def print_layers(title: str, layers: Sequence["Layer"]) -> None:
+    """Print a network layer by layer, with the sums."""
+    stored = sum(layer.parameters for layer in layers)
+    rows: list[tuple[Any, ...]] = [
+        (
+            layer.name,
+            layer.kind,
+            "×".join(map(str, layer.output_shape)),
+            layer.parameters,
+            f"{layer.parameters / max(stored, 1):.1%}",
+            layer.multiply_adds,
+            layer.parameter_bytes,
+        )
+        for layer in layers
+    ]
+    multiply_adds, held_bytes = (
+        sum(values) for values in zip(*((layer.multiply_adds, layer.parameter_bytes) for layer in layers), strict=True)
+    )
+    rows.append(("total", "", "", stored, "100.0%", multiply_adds, held_bytes))
+    print_table(title, ("layer", "kind", "output", "parameters", "share", "multiply-adds", "bytes"), rows)
+
+
+def _print_worst_pairs(found: Evaluation) -> None:
+    pairs = found.worst_pairs(_WORST_PAIRS)
+    listed = ", ".join(f"{true} as {predicted} {images}×" for true, predicted, images in pairs)
+    print(f"Most frequent mistakes: {listed or 'none'}\n")
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{share:.2%}"
