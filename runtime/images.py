@@ -97,10 +97,19 @@ def _to_array(image: "Image", name: str) -> NDArray[np.uint8]:
         raise ImageTooLargeError(name, f"{width:,} × {height:,}", MAX_PIXELS)
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I") or upright.mode == "F":
-        values = np.asarray(upright).astype(np.float32)
-        # Wide greys use 16 bits; some writers fill only the lower eight.
-        scale = 257 if values.max(initial=0) > 255 else 1
-        return _check_array((values / scale).clip(0, 255).astype(np.uint8))
+        return _check_array(_wide_to_bytes(np.asarray(upright), name))
     if upright.has_transparency_data:
         return _check_array(np.asarray(upright.convert("LA" if upright.mode == "LA" else "RGBA")))
     return _check_array(np.asarray(upright.convert("L" if upright.mode in ("1", "L") else "RGB")))
+
+
+def _wide_to_bytes(values: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
+    """Bring grey levels of 16 or 32 bits, or fractions, to 0..255 by the range that their largest speaks for."""
+    levels = values.astype(np.float64)
+    if not np.isfinite(levels).all():
+        raise UnreadableImageError(name, "it holds values that are not finite")
+    highest = float(levels.max(initial=0))
+    ranges = (1, 255, 65_535) if values.dtype.kind == "f" else (255, 65_535)
+    full = next((full for full in ranges if highest <= full), highest)
+    scaled: NDArray[np.uint8] = (levels * (255 / full)).clip(0, 255).astype(np.uint8)
+    return scaled

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from runtime.errors import (
@@ -47,6 +48,31 @@ def test_every_mode_becomes_eight_bit_channels(mode: str) -> None:
 def test_sixteen_bits_are_scaled_to_eight() -> None:
     deep = Image.fromarray(RAMP.astype(np.uint16) * 257)
     assert np.array_equal(read_image(png(deep)), RAMP)
+
+
+@pytest.mark.parametrize(
+    "wide",
+    [RAMP.astype(np.float32) / 255, RAMP.astype(np.float32), RAMP.astype(np.int32), RAMP.astype(np.int32) * 257],
+    ids=["fractions", "float levels", "32 bits holding 8", "32 bits holding 16"],
+)
+def test_wide_greys_are_scaled_by_the_range_they_use(tmp_path: Path, wide: NDArray[Any]) -> None:
+    Image.fromarray(wide).save(tmp_path / "wide.tiff")
+    assert np.abs(read_image(tmp_path / "wide.tiff").astype(int) - RAMP).max() <= 1
+
+
+def test_levels_beyond_16_bits_are_scaled_by_the_highest(tmp_path: Path) -> None:
+    Image.fromarray(RAMP.astype(np.int32) * 100_000).save(tmp_path / "wide.tiff")
+    expected = RAMP * (255 / RAMP.max())
+    assert np.abs(read_image(tmp_path / "wide.tiff") - expected).max() <= 1
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+    pixels = RAMP.astype(np.float32)
+    pixels[3, 3] = value
+    Image.fromarray(pixels).save(tmp_path / "wide.tiff")
+    with pytest.raises(UnreadableImageError, match="not finite"):
+        read_image(tmp_path / "wide.tiff")
 
 
 def test_transparent_palette_entries_stay_transparent() -> None:
@@ -148,7 +174,7 @@ def _png_header(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("size", [(9_000, 10_000), (20_000, 10_000), (100_000, 100_000)])
-@pytest.mark.filterwarnings("default::PIL.Image.DecompressionBombWarning")
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_huge_images_are_refused_before_they_are_decoded(size: tuple[int, int]) -> None:
     with pytest.raises(ImageTooLargeError, match="at most 89,000,000 are decoded") as caught:
         read_image(_png_header(*size))
