@@ -1,0 +1,84 @@
+"""Whatever is thrown at it: a right-shaped answer or one of the documented errors."""
+
+import io
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from PIL import Image
+
+from runtime import ImageError, Predictor
+from runtime.errors import BlankImageError, UnreadableImageError
+from runtime.images import read_image
+from runtime.preprocess import prepare
+
+PREDICTOR = Predictor("v1")
+
+sizes = st.integers(1, 40)
+shapes = st.one_of(st.tuples(sizes, sizes), st.tuples(sizes, sizes, st.integers(1, 4)))
+pictures = shapes.flatmap(lambda shape: arrays(np.uint8, shape))
+
+
+def _png() -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, 9, 3), dtype=np.uint8)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+PNG = _png()
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(pictures)
+def test_any_picture_is_predicted_or_blank(picture: NDArray[np.uint8]) -> None:
+    try:
+        prediction = PREDICTOR.predict(picture)
+    except BlankImageError:
+        return
+    assert 0 <= prediction.digit <= 9
+    assert abs(sum(prediction.probabilities) - 1) < 1e-5
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(pictures)
+def test_preparing_gives_a_digit_in_its_field(picture: NDArray[np.uint8]) -> None:
+    try:
+        prepared = prepare(read_image(picture))
+    except BlankImageError:
+        return
+    assert prepared.shape == (28, 28)
+    assert prepared.dtype == np.uint8
+    assert prepared.any()
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(arrays(np.uint8, st.tuples(st.integers(5, 40), st.integers(5, 40))))
+def test_a_negative_is_the_same_digit_where_the_ink_is_clear(picture: NDArray[np.uint8]) -> None:
+    framed = np.pad(picture // 4 * (picture > 200), 6).astype(np.uint8) * 3
+    try:
+        prepared = prepare(framed)
+    except BlankImageError:
+        return
+    assert np.array_equal(prepare(255 - framed), prepared)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_image_or_unreadable(content: bytes) -> None:
+    try:
+        assert read_image(content).dtype == np.uint8
+    except UnreadableImageError:
+        return
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(st.integers(0, len(PNG) - 1), st.integers(1, 255), st.integers(1, len(PNG)))
+def test_a_spoilt_file_is_an_image_or_an_error(position: int, change: int, length: int) -> None:
+    content = bytearray(PNG)
+    content[position] ^= change
+    try:
+        assert read_image(bytes(content[:length])).dtype == np.uint8
+    except ImageError:
+        return
