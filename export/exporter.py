@@ -26,6 +26,7 @@ from export.quantize import graph_to_quantize, quantize
 from export.to_onnx import OPSET, to_float_onnx
 from mnist_edge.checkpoint import CHECKPOINT_FILE, Checkpoint, installed_versions, load_checkpoint
 from mnist_edge.data import Split
+from mnist_edge.errors import ArtifactError
 from mnist_edge.layers import Layer, layers_of, total_multiply_adds
 from mnist_edge.models import MAX_PARAMETERS
 
@@ -76,13 +77,16 @@ def export_checkpoints(
         CalibrationError: a table is missing, damaged or another checkpoint's.
         BudgetError: a model has too many parameters or too large a file.
         ParityError: an exported model does not answer as PyTorch does.
+        ArtifactError: two checkpoints are for the same folder, or its manifest is damaged.
         OSError: a folder cannot be written.
     """
     with ExitStack() as stack:
-        staged = []
+        staged: list[tuple[Path, Path, ExportReport]] = []
         for path in checkpoints:
             checkpoint = load_checkpoint(path, max_parameters)
             folder = out / checkpoint.architecture
+            if any(folder == other for _, other, _ in staged):
+                raise ArtifactError(folder, f"two checkpoints of {checkpoint.architecture} would go there; export one")
             place = stack.enter_context(staging(folder))
             staged.append((place, folder, _export(checkpoint, path, place, folder, max_parameters, max_bytes)))
         for place, folder, _ in staged:

@@ -136,6 +136,11 @@ def test_over_budget_nothing_is_replaced(copied: Path, limits: dict[str, int]) -
     assert {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()} == before
 
 
+def test_two_checkpoints_for_one_folder_are_refused(copied: Path) -> None:
+    with pytest.raises(ArtifactError, match="two checkpoints of v1 would go there"):
+        export_checkpoints([copied / "v1" / "checkpoint.safetensors"] * 2, copied)
+
+
 def test_a_damaged_manifest_stops_an_export(copied: Path) -> None:
     (copied / "v1" / "manifest.json").write_text(json.dumps({"format": 99}))
     with pytest.raises(ArtifactError, match="no manifest of format 1"):
