@@ -13,6 +13,8 @@ Each is also the builtin that a caller would catch, and its message says what to
     ├── UnknownNameError           (LookupError)
     ├── DeviceError                (ValueError)
     ├── MissingExtraError          (ImportError)
+    ├── BenchmarkError             (RuntimeError)
+    ├── ResultsError               (ValueError)
     └── ExportError
         ├── CalibrationNotFoundError  (FileNotFoundError)
         ├── CalibrationError       (ValueError)
@@ -26,10 +28,22 @@ The predictor's own tree stands in `runtime.errors`: `runtime` may be vendored a
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 
 class MnistEdgeError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose. It can be pickled, for pools of processes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Say how a copy is made: `args` holds the message, not the arguments of `__init__`."""
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(kind: type[MnistEdgeError], args: tuple[Any, ...], facts: dict[str, Any]) -> MnistEdgeError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
 
 
 class DataError(MnistEdgeError):
@@ -122,6 +136,23 @@ class MissingExtraError(MnistEdgeError, ImportError):
         super().__init__(
             f"this command needs the package {package!r}. Install it with: pip install 'mnist-edge[{extra}]'"
         )
+
+
+class BenchmarkError(MnistEdgeError, RuntimeError):
+    """A contender of a benchmark failed."""
+
+    def __init__(self, contender: str, problem: str) -> None:
+        self.contender = contender
+        self.problem = problem
+        super().__init__(f"{contender} failed: {problem}")
+
+
+class ResultsError(MnistEdgeError, ValueError):
+    """A file of results cannot be read."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path = path
+        super().__init__(f"{path} holds no results of this version ({problem}). Measure again.")
 
 
 class ExportError(MnistEdgeError):

@@ -19,9 +19,22 @@ Each is also the builtin that a caller would catch, and its message says what to
         └── SelftestError          (ArithmeticError)
 """
 
+from typing import Any
+
 
 class PredictorError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose. It can be pickled, for pools of processes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Say how a copy is made: `args` holds the message, not the arguments of `__init__`."""
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(kind: type[PredictorError], args: tuple[Any, ...], facts: dict[str, Any]) -> PredictorError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
 
 
 class ImageError(PredictorError):

@@ -6,16 +6,27 @@ pipeline does without.
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ImageNotFoundError, ImageShapeError, ImageTooLargeError, ImageTypeError, UnreadableImageError
+from .errors import (
+    ImageError,
+    ImageNotFoundError,
+    ImageShapeError,
+    ImageTooLargeError,
+    ImageTypeError,
+    UnreadableImageError,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
+"""What is decoded, as Pillow names it. Among the others are some that start programs."""
 MAX_PIXELS = 89_000_000
 """More are not decoded: a small file may claim any number. From 89.5 million on Pillow warns of them."""
 
@@ -40,21 +51,16 @@ def read_image(source: ImageSource) -> NDArray[np.uint8]:
         return _check_array(source)
     if isinstance(source, str | os.PathLike):
         name = os.fspath(source)
-        try:
-            with open(name, "rb") as stream:  # noqa: PTH123 (a path may be any os.PathLike)
-                return _decode(stream, name)
-        except FileNotFoundError as error:
-            raise ImageNotFoundError(name) from error
-        except IsADirectoryError as error:
-            raise UnreadableImageError(name, "a folder; it holds no image files itself") from error
-        except OSError as error:
-            raise UnreadableImageError(name, error.strerror or str(error)) from error
+        with _readable(name), open(name, "rb") as stream:  # noqa: PTH123 (a path may be any os.PathLike)
+            return _decode(stream, name)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _decode(io.BytesIO(source), "the data")
+        with _readable("the data"):
+            return _decode(io.BytesIO(source), "the data")
     from PIL import Image
 
     if isinstance(source, Image.Image):
-        return _to_array(source, "the image")
+        with _readable("the image"):
+            return _to_array(source, "the image")
     raise ImageTypeError(f"{type(source).__name__} holds no image: give a path, bytes, a Pillow image or a uint8 array")
 
 
@@ -71,21 +77,32 @@ def _check_array(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return pixels
 
 
-def _decode(stream: IO[bytes], name: str) -> NDArray[np.uint8]:
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Turn whatever opening and decoding raise into this package's errors."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(stream) as image:
-            return _to_array(image, name)
+        yield
+    except (ImageError, MemoryError):
+        raise
+    except FileNotFoundError as error:
+        raise ImageNotFoundError(name) from error
+    except IsADirectoryError as error:
+        raise UnreadableImageError(name, "a folder; it holds no image files itself") from error
     except UnidentifiedImageError as error:
-        raise UnreadableImageError(name, "no image format that is known") from error
+        raise UnreadableImageError(name, f"none of the formats {', '.join(FORMATS)}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageTooLargeError(name, f"over {Image.MAX_IMAGE_PIXELS or MAX_PIXELS:,}", MAX_PIXELS) from error
-    # Pillow's decoders raise these for damaged files.
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        if isinstance(error, UnreadableImageError | ImageTooLargeError):
-            raise
-        raise UnreadableImageError(name, str(error)) from error
+    except Exception as error:  # Pillow's decoders raise anything for damaged files
+        raise UnreadableImageError(name, getattr(error, "strerror", None) or str(error)) from error
+
+
+def _decode(stream: IO[bytes], name: str) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    with Image.open(stream, formats=FORMATS) as image:
+        return _to_array(image, name)
 
 
 def _to_array(image: "Image", name: str) -> NDArray[np.uint8]:
@@ -109,7 +126,7 @@ def _wide_to_bytes(values: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
     if not np.isfinite(levels).all():
         raise UnreadableImageError(name, "it holds values that are not finite")
     highest = float(levels.max(initial=0))
-    ranges = (1, 255, 65_535) if values.dtype.kind == "f" else (255, 65_535)
+    ranges = (1, 255, 65_535) if values.dtype.kind == "f" else (255, 1_023, 4_095, 16_383, 65_535)
     full = next((full for full in ranges if highest <= full), highest)
-    scaled: NDArray[np.uint8] = (levels * (255 / full)).clip(0, 255).astype(np.uint8)
+    scaled: NDArray[np.uint8] = np.rint((levels * (255 / full)).clip(0, 255)).astype(np.uint8)
     return scaled

@@ -14,6 +14,8 @@ from .errors import BlankImageError
 
 SIZE = 28
 BOX_SIZE = 20
+MAX_SIDE = 1_024
+"""Of the image that ink is looked for in: a larger one tells no more of a digit."""
 MIN_CONTRAST = 16.0
 """Grey levels, of 255, that ink and background differ by at least."""
 
@@ -39,7 +41,10 @@ def prepare(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Raises:
         BlankImageError: nothing stands out from the background.
     """
-    ink = bright_ink(to_grey(pixels))
+    grey = shrink_to_grey(pixels)
+    if pixels.shape[2:] in ((2,), (4,)) and np.ptp(grey) < MIN_CONTRAST:
+        grey = shrink_to_grey(pixels, paper=0)  # light ink on nothing
+    ink = bright_ink(grey)
     if is_native(ink):
         return ink.astype(np.uint8)
     strokes = stretch(ink)
@@ -47,8 +52,27 @@ def prepare(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.rint(centre(digit)).clip(0, 255).astype(np.uint8)
 
 
-def to_grey(pixels: NDArray[np.uint8]) -> Grey:
-    """Give luminance, float32 `[H, W]` of whole levels 0..255, with transparent pixels laid on white.
+def shrink_to_grey(pixels: NDArray[np.uint8], paper: int = 255) -> Grey:
+    """Give luminance as `to_grey`, of an image no longer or wider than `MAX_SIDE`.
+
+    A larger image is averaged over squares of whole pixels, in strips of rows, so that memory is
+    bounded by the image's own.
+    """
+    height, width = pixels.shape[:2]
+    factor = -(-max(height, width) // MAX_SIDE)
+    if factor == 1:
+        return to_grey(pixels, paper)
+    columns = np.arange(0, width, factor)
+    widths = np.diff(columns, append=width)
+    rows = []
+    for top in range(0, height, factor):
+        strip = to_grey(pixels[top : top + factor], paper)
+        rows.append(np.add.reduceat(strip.mean(axis=0), columns) / widths)
+    return np.rint(np.stack(rows)).astype(np.float32)
+
+
+def to_grey(pixels: NDArray[np.uint8], paper: int = 255) -> Grey:
+    """Give luminance, float32 `[H, W]` of whole levels 0..255, with transparent pixels laid on white or other `paper`.
 
     The weights are those of ITU-R BT.601, as Pillow's `L`.
     """
@@ -60,7 +84,7 @@ def to_grey(pixels: NDArray[np.uint8]) -> Grey:
     grey: Grey = channels[..., :colours] @ weights
     if channels.shape[2] != colours:
         opacity = channels[..., -1] / 255
-        grey = grey * opacity + 255 * (1 - opacity)
+        grey = grey * opacity + paper * (1 - opacity)
     return np.rint(grey)
 
 

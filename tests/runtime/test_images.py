@@ -190,3 +190,32 @@ def test_a_huge_opened_picture_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("runtime.images.MAX_PIXELS", 100)
     with pytest.raises(ImageTooLargeError, match="the image has 12 × 10 pixels"):
         read_image(Image.fromarray(RAMP))
+
+
+def test_formats_that_start_programs_are_not_opened(tmp_path: Path) -> None:
+    Image.fromarray(RAMP).save(tmp_path / "ramp.eps")
+    with pytest.raises(UnreadableImageError, match="none of the formats PNG, JPEG"):
+        read_image(tmp_path / "ramp.eps")
+
+
+@pytest.mark.parametrize("suffix", ["bmp", "gif", "jpg", "pgm", "png", "tiff", "webp"])
+def test_a_file_cut_anywhere_is_an_image_or_unreadable(suffix: str) -> None:
+    stream = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 20), dtype=np.uint8)
+    Image.fromarray(pixels).save(stream, {"jpg": "JPEG", "pgm": "PPM"}.get(suffix, suffix))
+    content = stream.getvalue()
+    unreadable = 0
+    for length in range(0, len(content), 7):
+        try:
+            assert read_image(content[:length]).shape[:2] == (24, 20)
+        except UnreadableImageError:
+            unreadable += 1
+    assert unreadable > len(content) // 14
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_a_cameras_levels_use_its_own_range(tmp_path: Path, bits: int) -> None:
+    """Sensors give 10 to 14 bits in files of 16."""
+    levels = np.linspace(0, 2**bits - 1, 120).round().astype(np.uint16).reshape(10, 12)
+    Image.fromarray(levels).save(tmp_path / "raw.tiff")
+    assert np.abs(read_image(tmp_path / "raw.tiff") - levels * (255 / (2**bits - 1))).max() <= 0.5001

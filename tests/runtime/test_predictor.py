@@ -366,10 +366,11 @@ def test_a_forked_process_ends_as_any_other(root: Path, samples: Path, use: str,
     """The session that a fork brings along has lost its threads; ending it would wait for them for ever."""
     code = f"""
 import os, sys
+import numpy as np
 from runtime import Predictor
 path = {str(samples / "seven-28x28.png")!r}
 predictor = Predictor(threads={threads})
-predictor.predict(path)
+predictor.classify(np.zeros((256, 28, 28), np.uint8))
 child = os.fork()
 {use}
 if child:

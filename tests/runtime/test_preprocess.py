@@ -1,5 +1,7 @@
 """The preparation of pictures, step by step and as a whole."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from mnist_edge.drawing import draw_digit, draw_digits
 from runtime import Predictor
 from runtime.errors import BlankImageError
 from runtime.preprocess import (
+    MAX_SIDE,
     bright_ink,
     centre,
     centre_of_mass,
@@ -19,6 +22,7 @@ from runtime.preprocess import (
     otsu_threshold,
     prepare,
     resize,
+    shrink_to_grey,
     stretch,
     to_grey,
 )
@@ -38,6 +42,32 @@ def test_transparency_is_laid_on_white() -> None:
     pixels = np.array([[[0, 0, 0, 255], [0, 0, 0, 0], [0, 0, 0, 51]]], np.uint8)
     assert to_grey(pixels).tolist() == [[0, 255, 204]]
     assert to_grey(pixels[..., 2:]).tolist() == [[0, 255, 204]]
+
+
+def test_light_ink_on_nothing_is_seen(mnist_test: Split) -> None:
+    """As white strokes of a drawing program are saved with a transparent background."""
+    digit = mnist_test.images[0]
+    white = np.dstack([np.full_like(digit, 255)] * 3 + [digit])
+    assert np.array_equal(prepare(white), digit)
+
+
+@pytest.mark.parametrize("shape", [(2_048, 1_536), (1_025, 40), (40, 3_001), (2_500, 2_500)])
+def test_a_large_image_is_averaged_over_squares(shape: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    factor = -(-max(shape) // MAX_SIDE)
+    expected = np.asarray(Image.fromarray(pixels).convert("L").reduce(factor)).astype(int)
+    assert np.abs(shrink_to_grey(pixels) - expected).max() <= 1
+
+
+def test_a_thin_image_takes_no_memory_to_speak_of() -> None:
+    strip = np.full((3, 1_000_000), 255, np.uint8)
+    strip[1, 500_000:600_000] = 0
+    tracemalloc.start()
+    try:
+        prepare(strip)
+        assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_otsu_parts_two_levels_in_their_middle() -> None:
