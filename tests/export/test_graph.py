@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
-from onnx import ModelProto
+from onnx import ModelProto, NodeProto, TensorProto, helper
+from onnx.numpy_helper import from_array
 
 from export.graph import layers_of_graph, load_graph
 from mnist_edge.checkpoint import Checkpoint
@@ -24,7 +27,7 @@ def test_a_graph_computes_what_the_network_does(name: str, checkpoint: Checkpoin
 def test_the_weights_of_an_int8_graph_are_found_behind_their_dequantisation(name: str, int8_onnx: ModelProto) -> None:
     layers = {layer.name: layer for layer in layers_of_graph(int8_onnx)}
     assert layers["conv_3"].parameters == {"v1": 3_480, "v2": 18_432 + 64}[name]
-    assert layers["conv_3"].multiply_adds == {"v1": 24 * 49 * 144, "v2": 64 * 49 * 288}[name]
+    assert layers["conv_3"].multiply_adds == {"v1": 24 * 36 * 144, "v2": 64 * 36 * 288}[name]
     weights, channels = {"v1": (3_456, 24), "v2": (18_432, 64)}[name]
     # One byte a weight; a bias of 4 bytes a channel; a scale of 4 and a zero point of 1 for each; for the bias's too.
     assert weights + channels * 9 <= layers["conv_3"].parameter_bytes <= weights + channels * 17
@@ -38,3 +41,42 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path: Path, content: bytes | Non
     with pytest.raises(ArtifactError, match=str(path)) as caught:
         load_graph(path)
     assert isinstance(caught.value, ValueError)
+
+
+def _other_network() -> ModelProto:
+    """A network as others export them: weights in `Constant` nodes, a batch normalisation, a matrix product."""
+    rng = np.random.default_rng(0)
+
+    def constant(name: str, *shape: int) -> NodeProto:
+        return helper.make_node("Constant", [], [name], value=from_array(rng.normal(size=shape).astype(np.float32)))
+
+    nodes = [
+        constant("kernel", 4, 1, 3, 3),
+        *(constant(name, 4) for name in ("scale", "shift", "mean", "deviation")),
+        constant("half"),
+        constant("matrix", 2_704, 10),
+        helper.make_node("Mul", ["image", "half"], ["halved"]),
+        helper.make_node("Conv", ["halved", "kernel"], ["maps"]),
+        helper.make_node("BatchNormalization", ["maps", "scale", "shift", "mean", "deviation"], ["normal"]),
+        helper.make_node("Flatten", ["normal"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "matrix"], ["logits"]),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 1, 28, 28])
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 10])
+    graph = helper.make_graph(nodes, "digits", [image], [logits])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
+
+
+def test_a_network_that_others_exported_is_counted_too() -> None:
+    layers = {layer.kind: layer for layer in layers_of_graph(_other_network())}
+    held = {kind: layer.parameters for kind, layer in layers.items()}
+    assert held == {"Mul": 0, "Conv": 36, "BatchNormalization": 8, "Flatten": 0, "MatMul": 27_040}
+    assert layers["Conv"].multiply_adds == 4 * 26 * 26 * 9
+    assert layers["MatMul"].multiply_adds == 27_040
+
+
+def test_a_graph_without_nodes_is_refused(tmp_path: Path) -> None:
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 1, 28, 28])
+    onnx.save(helper.make_model(helper.make_graph([], "nothing", [image], [image])), tmp_path / "nothing.onnx")
+    with pytest.raises(ArtifactError, match="holds no nodes"):
+        load_graph(tmp_path / "nothing.onnx")

@@ -1,6 +1,7 @@
 """The int8 layout computes what the plain graph computes."""
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -127,6 +128,25 @@ def test_other_first_blocks_are_left_as_they_are(layers: list[nn.Module]) -> Non
     laid_out = lay_out(plain)
     assert "blocks" not in [node.name for node in laid_out.graph.node]
     assert np.abs(_run(laid_out, _noise(2)) - _run(plain, _noise(2))).max() <= TOLERANCE
+
+
+@pytest.mark.parametrize(("size", "computed"), [(28, (14, 14)), (26, (12, 12)), (22, (10, 10)), (20, (10, 10))])
+def test_pixels_that_no_pool_reads_are_not_computed(size: int, computed: tuple[int, int]) -> None:
+    """After the first pool there are 14, 13, 11 and 10 rows and columns."""
+    torch.manual_seed(0)
+    network = _Other(
+        *(nn.MaxPool2d(28 - size + 1, 1), nn.MaxPool2d(2)),
+        *(nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+    ).eval()
+    with torch.inference_mode():
+        network(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
+    plain = core_graph(to_float_onnx(network))
+    laid_out = onnx.shape_inference.infer_shapes(lay_out(plain))
+    (convolution,) = (node for node in laid_out.graph.node if node.op_type == "Conv")
+    (value,) = (value for value in laid_out.graph.value_info if value.name == convolution.output[0])
+    assert tuple(dimension.dim_value for dimension in value.type.tensor_type.shape.dim[2:]) == computed
+    for count in (1, 2):
+        assert np.abs(_run(laid_out, _noise(count)) - _run(plain, _noise(count))).max() <= TOLERANCE
 
 
 def test_a_large_map_keeps_its_average_pool() -> None:
