@@ -1,6 +1,5 @@
 """Trained weights with the facts of their training, in one safetensors file (no pickle)."""
 
-import importlib.metadata
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -38,11 +37,6 @@ class Checkpoint:
     model: nn.Module
     facts: TrainingFacts
     sha256: str
-
-
-def installed_versions(*packages: str) -> dict[str, str]:
-    """Give the versions of packages, without the part that names a build (`2.15.0`, not `2.15.0+cpu`)."""
-    return {package: importlib.metadata.version(package).partition("+")[0] for package in packages}
 
 
 def save_checkpoint(path: Path, architecture: str, model: nn.Module, facts: TrainingFacts) -> None:

@@ -43,14 +43,14 @@ class ImageClassifier(nn.Module):
         channels = (1, 8, 16, 24)
         self.blocks = nn.Sequential(
             *(
-                nn.Sequential(nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
+                nn.Sequential(nn.Conv2d(before, after, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2))
                 for before, after in pairwise(channels)
             )
         )
         self.head = nn.Sequential(
             nn.Flatten(),
             nn.Linear(channels[-1] * (IMAGE_SIZE // 8) ** 2, 88),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Dropout(0.3),
             nn.Linear(88, DIGITS),
         )
@@ -76,7 +76,7 @@ class EfficientMNIST(nn.Module):
                 nn.Sequential(
                     nn.Conv2d(before, after, 3, padding=1, bias=False),
                     nn.BatchNorm2d(after),
-                    nn.ReLU(),
+                    nn.ReLU(inplace=True),
                     nn.MaxPool2d(2),
                 )
                 for before, after in pairwise(channels)
