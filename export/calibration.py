@@ -21,6 +21,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
 from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
 
 from export.to_onnx import INPUT
+from mnist_edge.checkpoint import CHECKPOINT_FILE
 from mnist_edge.data import Split
 from mnist_edge.errors import CalibrationError, CalibrationNotFoundError
 from mnist_edge.files import write_bytes
@@ -28,7 +29,7 @@ from mnist_edge.files import write_bytes
 CALIBRATION_FILE = "calibration.json"
 METHOD = "minmax"
 _FORMAT = 1
-_STRIDE = 60
+STRIDE = 60
 _BATCH = 100
 
 
@@ -59,15 +60,23 @@ class CalibrationTable:
         )
 
 
-class _Images(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime carries no types
-    """Feeds images, float32 `[N, 1, 28, 28]` in 0..1, to the calibrator."""
+class ImageBatches(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime carries no types
+    """Feeds images `[N, 1, 28, 28]`, of the type and range that the model takes, to a calibrator."""
 
-    def __init__(self, images: NDArray[np.float32]) -> None:
+    def __init__(self, images: NDArray[Any]) -> None:
         self._batches = iter(np.split(images, range(_BATCH, len(images), _BATCH)))
 
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
+        """Give the next images as a feed, None after the last."""
         batch = next(self._batches, None)
         return None if batch is None else {INPUT: batch}
+
+
+def table_beside(checkpoint: Path) -> Path:
+    """Give the path of a checkpoint's table: `calibration.json`, or `NAME.calibration.json` beside another name."""
+    if checkpoint.name == CHECKPOINT_FILE:
+        return checkpoint.with_name(CALIBRATION_FILE)
+    return checkpoint.with_name(f"{checkpoint.stem}.{CALIBRATION_FILE}")
 
 
 def record(core: ModelProto, checkpoint_sha256: str, training: Split) -> CalibrationTable:
@@ -78,7 +87,7 @@ def record(core: ModelProto, checkpoint_sha256: str, training: Split) -> Calibra
         checkpoint_sha256: of the checkpoint that the graph was exported from.
         training: the 60,000 training images.
     """
-    chosen = training.images[::_STRIDE]
+    chosen = training.images[::STRIDE]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "core.onnx"
         onnx.save(core, path)
@@ -87,9 +96,9 @@ def record(core: ModelProto, checkpoint_sha256: str, training: Split) -> Calibra
             augmented_model_path=str(Path(folder) / "augmented.onnx"),
             calibrate_method=CalibrationMethod.MinMax,
         )
-        calibrator.collect_data(_Images(chosen[:, None].astype(np.float32) / np.float32(255)))
+        calibrator.collect_data(ImageBatches(chosen[:, None].astype(np.float32) / np.float32(255)))
         found = calibrator.compute_data()
-    subset = ImageSubset("MNIST train", _STRIDE, len(chosen), hashlib.sha256(chosen.tobytes()).hexdigest())
+    subset = ImageSubset("MNIST train", STRIDE, len(chosen), hashlib.sha256(chosen.tobytes()).hexdigest())
     order = [INPUT, *(name for node in core.graph.node for name in node.output)]
     ranges = {name: (np.asarray(found[name].lowest).item(), np.asarray(found[name].highest).item()) for name in order}
     return CalibrationTable(checkpoint_sha256, METHOD, subset, ranges)
@@ -125,7 +134,7 @@ def load_table(path: Path, checkpoint_sha256: str) -> CalibrationTable:
         )
     if table.method != METHOD:
         raise CalibrationError(path, f"was recorded by the method {table.method!r}, not {METHOD!r}")
-    if (table.subset.data_set, table.subset.stride) != ("MNIST train", _STRIDE):
+    if (table.subset.data_set, table.subset.stride) != ("MNIST train", STRIDE):
         raise CalibrationError(path, f"was recorded on other images: {table.subset}")
     return table
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from onnx import ModelProto
 
 from export.budget import MAX_BYTES, check_bytes, check_parameters
-from export.calibration import CALIBRATION_FILE, CalibrationTable, load_table, record, save_table
+from export.calibration import CALIBRATION_FILE, CalibrationTable, load_table, record, save_table, table_beside
 from export.graph import PARAMETERS_KEY, operators
 from export.manifest import (
     CONTRACT,
@@ -24,10 +24,11 @@ from export.parity import FLOAT_TOLERANCE, INT8_GOLDEN_TOLERANCE, Parity, check_
 from export.publish import publish, staging
 from export.quantize import graph_to_quantize, quantize
 from export.to_onnx import OPSET, to_float_onnx
-from mnist_edge.checkpoint import CHECKPOINT_FILE, Checkpoint, installed_versions, load_checkpoint
+from mnist_edge.checkpoint import CHECKPOINT_FILE, Checkpoint, load_checkpoint
 from mnist_edge.data import Split
 from mnist_edge.errors import ArtifactError
 from mnist_edge.layers import Layer, layers_of, total_multiply_adds
+from mnist_edge.machine import installed_versions
 from mnist_edge.models import MAX_PARAMETERS
 
 ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
@@ -56,7 +57,7 @@ def calibrate(checkpoint_path: Path, training: Split, max_parameters: int = MAX_
     """
     checkpoint = load_checkpoint(checkpoint_path, max_parameters)
     table = record(graph_to_quantize(to_float_onnx(checkpoint.model)), checkpoint.sha256, training)
-    path = checkpoint_path.with_name(CALIBRATION_FILE)
+    path = table_beside(checkpoint_path)
     save_table(path, table)
     return path
 
@@ -84,7 +85,7 @@ def export_checkpoints(
         staged: list[tuple[Path, Path, ExportReport]] = []
         for path in checkpoints:
             checkpoint = load_checkpoint(path, max_parameters)
-            folder = out / checkpoint.architecture
+            folder = (out / checkpoint.architecture).resolve()  # behind a link, what it points to is replaced
             if any(folder == other for _, other, _ in staged):
                 raise ArtifactError(folder, f"two checkpoints of {checkpoint.architecture} would go there; export one")
             place = stack.enter_context(staging(folder))
@@ -100,7 +101,7 @@ def _export(
     """Write all files of one model into an unpublished folder."""
     layers = layers_of(checkpoint.model)
     parameters = check_parameters(layers, max_parameters)
-    table_path = source.with_name(CALIBRATION_FILE)
+    table_path = table_beside(source)
     table = load_table(table_path, checkpoint.sha256)
 
     float_onnx = to_float_onnx(checkpoint.model)
@@ -157,7 +158,7 @@ def _export(
             "tolerance": {FLOAT_FILE: FLOAT_TOLERANCE, INT8_FILE: INT8_GOLDEN_TOLERANCE},
         },
         "accuracy": accuracies_that_hold(former, files),
-        "versions": installed_versions("mnist-edge", "torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
+        "versions": installed_versions("torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
     }
     write_manifest(place, manifest)
     return ExportReport(checkpoint.architecture, folder, tuple(layers), parity, manifest)

@@ -36,6 +36,12 @@ def read_manifest(folder: Path) -> Manifest:
         raise ArtifactError(path, f"cannot be read as a manifest ({error})") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ArtifactError(path, f"is no manifest of format {FORMAT}")
+    for section in ("files", "accuracy"):
+        entries = manifest.get(section)
+        if not isinstance(entries, dict) or not all(
+            isinstance(entry, dict) and "sha256" in entry for entry in entries.values()
+        ):
+            raise ArtifactError(path, f"is damaged: {section} does not give a SHA-256 for each file")
     return manifest
 
 
@@ -70,8 +76,9 @@ def record_accuracies(folder: Path, data_set: str, measured: Mapping[str, Evalua
     Raises:
         ArtifactError: the manifest is damaged, or a file is not the one that it names.
     """
+    folder = folder.resolve()  # behind a link, what it points to is replaced
+    manifest = read_manifest(folder)
     with staging(folder) as staged:
-        manifest = read_manifest(staged)
         for name, evaluation in measured.items():
             digest = sha256_of(staged / name)
             if manifest["files"].get(name, {}).get("sha256") != digest:

@@ -9,13 +9,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mnist_edge.errors import ArtifactError
+
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
 
 @contextmanager
 def staging(folder: Path) -> Iterator[Path]:
-    """Give a copy of a folder (empty if there is none) to work on; removed when the block ends."""
+    """Give a copy of a folder (empty if there is none) to work on; removed when the block ends.
+
+    Raises:
+        ArtifactError: a file has the folder's name.
+        OSError: nothing can be written there.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ArtifactError(folder, "is a file; a folder of artifacts would take its place. Name another with --out.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
         staged = Path(scratch) / folder.name

@@ -151,9 +151,10 @@ def locate(directory: Path, file: IdxFile) -> Path | None:
     return None
 
 
-def missing_files(directory: Path) -> list[str]:
-    """Name those of the four files that a folder lacks."""
-    return [f"{file.name}.gz" for file in FILES.values() if locate(directory, file) is None]
+def missing_files(directory: Path, split: SplitName | None = None) -> list[str]:
+    """Name those of the four files, or of one split's two, that a folder lacks."""
+    wanted = [file for (name, _), file in FILES.items() if split in (None, name)]
+    return [f"{file.name}.gz" for file in wanted if locate(directory, file) is None]
 
 
 def cache_directory() -> Path:
@@ -175,15 +176,17 @@ def data_directory(directory: Path | None = None) -> tuple[Path, str]:
     return cache_directory(), "the user's cache"
 
 
-def ensure_data(directory: Path | None = None, on_progress: Progress | None = None) -> Path:
-    """Give a folder that holds all four files; the user's cache is filled by download.
+def ensure_data(
+    directory: Path | None = None, on_progress: Progress | None = None, split: SplitName | None = None
+) -> Path:
+    """Give a folder that holds all four files, or a split's two; the user's cache is filled by download.
 
     Raises:
         DataNotFoundError: a folder that was named explicitly lacks files.
         DownloadError: no mirror could be reached.
     """
     found, said_by = data_directory(directory)
-    missing = missing_files(found)
+    missing = missing_files(found, split)
     if missing and found != cache_directory():
         raise DataNotFoundError(found, missing, f"named by {said_by}")
     if missing:
@@ -203,7 +206,7 @@ def load_split(directory: Path, name: SplitName) -> Split:
         file = FILES[name, kind]
         path = locate(directory, file)
         if path is None:
-            raise DataNotFoundError(directory, missing_files(directory))
+            raise DataNotFoundError(directory, missing_files(directory, name))
         values[kind] = read_idx(path, file)
     return Split(values["images"], values["labels"])
 
@@ -227,6 +230,7 @@ def download(directory: Path, on_progress: Progress | None = None, mirrors: Sequ
         from torchvision.datasets import MNIST
 
         mirrors = MNIST.mirrors
+    directory.mkdir(parents=True, exist_ok=True)
     for file in FILES.values():
         if locate(directory, file) is None:
             _download_file(directory, file, mirrors, on_progress)

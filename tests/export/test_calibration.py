@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto
 
-from export.calibration import CalibrationTable, load_table, record, save_table
+from export.calibration import CalibrationTable, load_table, record, save_table, table_beside
 from export.quantize import graph_to_quantize
 from mnist_edge.checkpoint import Checkpoint
 from mnist_edge.data import Split
@@ -120,3 +120,11 @@ def test_the_committed_table_is_recorded_again(
     assert again.ranges.keys() == table.ranges.keys()
     for tensor, span in table.ranges.items():
         assert np.allclose(again.ranges[tensor], span, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "table"),
+    [("checkpoint.safetensors", "calibration.json"), ("seed-1.safetensors", "seed-1.calibration.json")],
+)
+def test_checkpoints_in_one_folder_have_a_table_each(checkpoint: str, table: str) -> None:
+    assert table_beside(Path("runs") / checkpoint) == Path("runs") / table

@@ -6,6 +6,7 @@ import pytest
 
 from export import publish as publishing
 from export.publish import publish, staging
+from mnist_edge.errors import ArtifactError
 
 
 @pytest.fixture
@@ -83,3 +84,10 @@ def test_a_failure_between_two_steps_brings_the_former_folder_back(
         with pytest.raises(OSError, match="no space left"):
             publish(staged, folder)
     assert _contents(folder) == before
+
+
+def test_a_file_of_that_name_stays(tmp_path: Path) -> None:
+    (tmp_path / "v1").write_text("the user's")
+    with pytest.raises(ArtifactError, match="is a file"), staging(tmp_path / "v1"):
+        pass
+    assert (tmp_path / "v1").read_text() == "the user's"
