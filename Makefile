@@ -21,7 +21,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 		{ echo "error: $(PYTHON) lacks the module venv; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[train,dev]'
+		--constraint constraints.txt --editable '.[train,dev,bench]'
 	@touch $@
 
 .PHONY: export
@@ -46,6 +46,11 @@ train: $(INSTALLED) ## Train v1 and v2 for one epoch into runs/ (needs the MNIST
 .PHONY: evaluate
 evaluate: $(INSTALLED) ## Measure the committed models on the MNIST test images
 	$(BIN)/mnist-edge evaluate v1 v2 artifacts/v1/model.onnx artifacts/v2/model.onnx
+
+.PHONY: benchmark
+benchmark: $(INSTALLED) ## Measure the models beside other engines, then training; ten minutes each (needs MNIST)
+	$(BIN)/mnist-edge benchmark --json docs/benchmark.json --plot docs/benchmark.png
+	$(BIN)/mnist-edge benchmark --training --json docs/training.json
 
 .PHONY: readme
 readme: $(INSTALLED) ## Write the tables of the README anew from the committed results

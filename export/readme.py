@@ -5,10 +5,17 @@ A table stands between `<!-- NAME -->` and `<!-- /NAME -->`.
 
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from export.exporter import ARTIFACTS, FLOAT_FILE, INT8_FILE
 from export.manifest import read_manifest
+from mnist_edge.benchmark.results import Measured, load_benchmark, load_training_benchmark
+from mnist_edge.machine import Machine
+
+DOCS = ARTIFACTS.parent / "docs"
+BENCHMARK = DOCS / "benchmark.json"
+TRAINING = DOCS / "training.json"
 
 
 def accuracy_table(artifacts: Path = ARTIFACTS) -> str:
@@ -24,7 +31,7 @@ def accuracy_table(artifacts: Path = ARTIFACTS) -> str:
                 f"| {manifest['files'][file]['bytes']:,} | {measured['top1']:.2%} "
                 f"| `{recipe['name']}`, {recipe['epochs']} epoch, seed {manifest['training']['seed']} |"
             )
-    made_with = ", ".join(f"{package} {versions[package]}" for package in ("torch", "onnx", "onnxruntime"))
+    made_with = _versions({package: versions[package] for package in ("torch", "onnx", "onnxruntime")})
     return "\n".join(
         [
             "| file | parameters | multiply-adds | bytes | top-1 accuracy | recipe |",
@@ -36,9 +43,89 @@ def accuracy_table(artifacts: Path = ARTIFACTS) -> str:
     )
 
 
+def speed_table(path: Path = BENCHMARK) -> str:
+    """Give the microseconds an image of every engine on one thread, and what each costs a device that runs V2."""
+    found = load_benchmark(path)
+    threads, most = found.threads[0], found.threads[-1]
+    columns = [f"{model.upper()}, batch {batch}" for model in found.models for batch in found.batches]
+    first, *_, last = found.models.values()
+    speeds = [
+        [
+            f"{timing.microseconds.median:.1f}"
+            for contenders in found.models.values()
+            for timing in (_named(contenders, name).timing(threads, batch) for batch in found.batches)
+        ]
+        for name in (contender.name for contender in first)
+    ]
+    lines = [_row("µs an image, one thread", columns), "| --- |" + " ---: |" * len(columns)]
+    lines += [_row(contender.name, cells) for contender, cells in zip(first, speeds, strict=True)]
+    pace = f"core at {found.predictions_per_second}/s, {most} threads"
+    costs = ["accuracy", "model bytes", "cold start", "peak memory", pace]
+    lines += ["", _row("V2", costs), "| --- |" + " ---: |" * len(costs)]
+    lines += [
+        _row(
+            contender.name,
+            [
+                f"{contender.accuracy:.2%}",
+                f"{contender.bytes:,}",
+                f"{contender.cold_start_seconds.median:.2f} s",
+                "" if contender.peak_bytes is None else f"{contender.peak_bytes / 1e6:.0f} MB",
+                f"{contender.processor_shares[str(most)]:.1%}",
+            ],
+        )
+        for contender in last
+    ]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Medians of {found.rounds} interleaved rounds on the {found.images:,} images of {found.data_set}; "
+            f"{_machine(found.machine)}; {_versions(found.versions)}.",
+        ]
+    )
+
+
+def training_table(path: Path = TRAINING) -> str:
+    """Give the seconds of one epoch by each way of training."""
+    found = load_training_benchmark(path)
+    models = list(found.models)
+    lines = [
+        _row("one epoch, seconds", [column for model in models for column in (model.upper(), "accuracy")]),
+        "| --- |" + " ---: |" * (2 * len(models)),
+    ]
+    lines += [
+        _row(ways[0].way, [cell for way in ways for cell in (f"{way.seconds.median:.1f}", f"{way.accuracy:.2%}")])
+        for ways in zip(*found.models.values(), strict=True)
+    ]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"The recipe `reference`, medians of {found.rounds} seeds in turn, {found.threads} threads, accuracy on "
+            f"MNIST's test images; {_machine(found.machine)}; {_versions(found.versions)}.",
+        ]
+    )
+
+
+def _row(name: str, cells: Sequence[str]) -> str:
+    return f"| {' | '.join([name, *cells])} |"
+
+
+def _named(contenders: Sequence[Measured], name: str) -> Measured:
+    return next(contender for contender in contenders if contender.name == name)
+
+
+def _machine(machine: Machine) -> str:
+    return f"{machine.processor} with {', '.join(machine.flags)}, {machine.cores} cores"
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{package} {number}" for package, number in versions.items())
+
+
 def with_tables(text: str, artifacts: Path = ARTIFACTS) -> str:
     """Give a page with its tables written anew."""
-    tables = {"accuracy": accuracy_table(artifacts)}
+    tables = {"accuracy": accuracy_table(artifacts), "speed": speed_table(), "training": training_table()}
     for name, table in tables.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
         text = pattern.sub(lambda match, table=table: f"{match[1]}{table}{match[2]}", text)  # type: ignore[misc]

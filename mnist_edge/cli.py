@@ -6,6 +6,7 @@ Each command imports what it needs itself, so that `--help` and `predict` never 
 import json
 import sys
 from dataclasses import asdict
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ from mnist_edge.errors import GateError, MissingExtraError, MnistEdgeError, Unkn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mnist_edge.benchmark.results import Benchmark, TrainingBenchmark
     from mnist_edge.data import Split, SplitName
     from mnist_edge.evaluation import Evaluation
     from mnist_edge.layers import Layer
@@ -28,7 +30,11 @@ _EXIT_CODES = (
     "3 refused by a check (budget, parity, self-test), 70 a defect of this program, 130 interrupted."
 )
 _MODELS = ("v1", "v2")
-_TRAIN_PACKAGES = {"google", "onnx", "onnxscript", "platformdirs", "safetensors", "torch", "torchvision"}
+_EXTRAS = {
+    **dict.fromkeys(("google", "onnx", "onnxscript", "platformdirs", "safetensors", "torch", "torchvision"), "train"),
+    **dict.fromkeys(("ai_edge_litert", "matplotlib", "ncnn", "openvino", "pnnx"), "bench"),
+}
+"""Which extra brings a package that may be missing."""
 _IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 _ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
 
@@ -70,11 +76,13 @@ def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the trace
 def train(
     model: Annotated[str, typer.Argument(help="v1 or v2.")],
     recipe: Annotated[str, typer.Option(help="How to train.")] = "reference",
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same machine: same weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Same seed, same machine: same weights.")] = 0,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     device: Annotated[str, typer.Option(help="As PyTorch names it: cpu, cuda, mps.")] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="Of the processor.", show_default="all")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", show_default="runs/MODEL/checkpoint.safetensors")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, show_default="runs/MODEL/checkpoint.safetensors")
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -121,8 +129,8 @@ def export(
     checkpoint: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Export this checkpoint, with the table beside it.")
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Gets a folder a model.", show_default="artifacts")] = (
-        _ARTIFACTS
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Gets a folder a model.", file_okay=False)] = Path(
+        "artifacts"
     ),
     max_parameters: BudgetOption = 25_000,
     max_bytes: Annotated[int, typer.Option(min=1, help="Refuse int8 files of more bytes.")] = 100_000,
@@ -169,7 +177,8 @@ def predict(
             prediction = predictor.predict(source)
         except ImageError as error:
             failed = True
-            print(f"error: {name}: {error}", file=sys.stderr, flush=True)
+            said = str(error)
+            print(f"error: {said if name in said else f'{name}: {said}'}", file=sys.stderr, flush=True)
             continue
         ranked = prediction.top(top)
         if as_json:
@@ -191,6 +200,8 @@ def evaluate(
     """Measure models on MNIST's 10,000 test images: accuracy, digits, confusion."""
     from mnist_edge import reports
 
+    if record and (checkpoints := [name for name in models or () if Path(name).suffix == ".safetensors"]):
+        raise typer.BadParameter(f"writes into manifests, and {checkpoints[0]} has none", param_hint="--record")
     test = _load("test", data)
     results = {name: _evaluate(name, test) for name in models or ["v2"]}
     if record:
@@ -203,9 +214,47 @@ def evaluate(
         reports.print_evaluations(found)
 
 
+@app.command(epilog="Example: mnist-edge benchmark v2 --json v2.json --plot v2.png")
+def benchmark(
+    models: Annotated[
+        list[str] | None, typer.Argument(help="v1, v2, or exported folders.", show_default="both")
+    ] = None,
+    training: Annotated[bool, typer.Option("--training", help="Time one epoch of training instead.")] = False,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Of each measurement.", show_default="15; 5")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all figures there.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw a bar chart, PNG.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Measure the models against what else would run them, or their training against the ordinary way.
+
+    Takes five minutes a model, or three with --training. Engines that are not installed are named; the extra `bench`
+    has them all.
+    """
+    from mnist_edge import reports
+    from mnist_edge.benchmark.results import save_results
+
+    chosen = [model if Path(model).is_dir() and not training else _check_model(model) for model in models or _MODELS]
+    if training:
+        if plot is not None:
+            raise typer.BadParameter("draws the engines; with --training there are none", param_hint="--plot")
+        timed = _benchmark_training(chosen, data, rounds or 5)
+        reports.print_training_benchmark(timed)
+        if json_file is not None:
+            save_results(json_file, timed)
+        return
+    if plot is not None:
+        from mnist_edge.benchmark.plot import plot_benchmark  # its package is missed now, not after ten minutes
+    measured = _benchmark(chosen, data, rounds or 15)
+    reports.print_benchmark(measured)
+    if json_file is not None:
+        save_results(json_file, measured)
+    if plot is not None:
+        plot_benchmark(plot, measured)
+
+
 @app.command(epilog="Example: mnist-edge inspect artifacts/v2/model.int8.onnx")
 def inspect(
-    model: Annotated[str, typer.Argument(help="v1, v2, a checkpoint or an ONNX file.")],
+    model: Annotated[str, typer.Argument(help="v1, v2, a checkpoint, an ONNX file or its folder.")],
     mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid diagram instead.")] = False,
     max_parameters: BudgetOption = 25_000,
     as_json: JsonOption = False,
@@ -241,17 +290,29 @@ def selftest(
     as_json: JsonOption = False,
 ) -> None:
     """Check that models give the logits on this machine that they gave where they were exported."""
-    from runtime import Predictor
+    from runtime import Predictor, PredictorError
+    from runtime.errors import SelftestError
 
-    passed = {model: Predictor(model).selftest() for model in models or _MODELS}
+    found: dict[str, Any] = {}
+    code = 0
+    for model in models or _MODELS:
+        try:
+            report = Predictor(model).selftest()
+        except PredictorError as error:
+            found[model] = {"error": str(error)}
+            code = max(code, REFUSED if isinstance(error, SelftestError) else FAILED)
+            print(f"error: {model}: {error}", file=sys.stderr, flush=True)
+            continue
+        found[model] = asdict(report)
+        if not as_json:
+            print(
+                f"{model}: passed; the logits of {report.images} golden images differ by at most "
+                f"{report.max_difference:.3g} (allowed: {report.tolerance:.3g})"
+            )
     if as_json:
-        _print_json({model: asdict(report) for model, report in passed.items()})
-        return
-    for model, report in passed.items():
-        print(
-            f"{model}: passed; the logits of {report.images} golden images differ by at most "
-            f"{report.max_difference:.3g} (allowed: {report.tolerance:.3g})"
-        )
+        _print_json(found)
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command(name="data", epilog="Example: mnist-edge data --data ~/mnist")
@@ -306,6 +367,8 @@ def version(as_json: JsonOption = False) -> None:
 def main() -> None:
     """Run the command line; every error becomes a line on stderr and an exit code."""
     debug = "--debug" in sys.argv
+    if isinstance(sys.stdout, TextIOWrapper):  # a pipe of a narrow encoding is no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="mnist-edge")
     except Exception as error:
@@ -320,8 +383,8 @@ def _explain(error: Exception) -> tuple[int, str]:
     """Give an error's exit code and what to tell the user."""
     from runtime.errors import PredictorError, SelftestError
 
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in _TRAIN_PACKAGES:
-        return FAILED, str(MissingExtraError(error.name, "train"))
+    if isinstance(error, ModuleNotFoundError) and (extra := _EXTRAS.get((error.name or "").partition(".")[0])):
+        return FAILED, str(MissingExtraError(error.name, extra))
     if isinstance(error, UnknownNameError):
         return USAGE, str(error)
     if isinstance(error, GateError | SelftestError):
@@ -352,7 +415,7 @@ def _load(split: "SplitName", directory: Path | None) -> "Split":
     from mnist_edge import data as files
 
     with console.download_progress() as on_progress:
-        return files.load_split(files.ensure_data(directory, on_progress), split)
+        return files.load_split(files.ensure_data(directory, on_progress, split), split)
 
 
 def _images(inputs: list[str]) -> "Iterator[tuple[str, str | bytes]]":
@@ -394,12 +457,80 @@ def _record(results: "dict[str, tuple[Path | None, Evaluation]]") -> None:
         record_accuracies(folder, "MNIST test", measured)
 
 
+def _benchmark(models: list[str], data: Path | None, rounds: int) -> "Benchmark":
+    import tempfile
+
+    from export.contenders import contenders
+    from mnist_edge.benchmark.measure import BATCHES, PER_SECOND, measure, steps
+    from mnist_edge.benchmark.results import Benchmark, Measured
+    from mnist_edge.machine import describe_machine, installed_versions
+    from runtime import Predictor
+
+    training, test = _load("train", data), _load("test", data)
+    machine = describe_machine()
+    threads = tuple(sorted({1, machine.cores}))
+    measured: dict[str, tuple[Measured, ...]] = {}
+    missing: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    for model in models:
+        with tempfile.TemporaryDirectory() as folder:
+            exported = _ARTIFACTS / model if model in _MODELS else Path(model)
+            found, absent = contenders(exported, training, Path(folder), Predictor)
+            with console.step_progress(model, steps(len(found), threads, rounds)) as on_step:
+                done, said = measure(found, test, Path(folder), threads=threads, rounds=rounds, on_step=on_step)
+        measured[model] = tuple(done)
+        missing |= absent
+        failed |= said
+    packages = sorted({contender.package for contenders in measured.values() for contender in contenders})
+    return Benchmark(
+        machine=machine,
+        versions=installed_versions(*packages),
+        data_set="MNIST test",
+        images=len(test.labels),
+        rounds=rounds,
+        threads=threads,
+        batches=BATCHES,
+        predictions_per_second=PER_SECOND,
+        models=measured,
+        missing=missing,
+        failed=failed,
+    )
+
+
+def _benchmark_training(models: list[str], data: Path | None, rounds: int) -> "TrainingBenchmark":
+    from mnist_edge import data as files
+    from mnist_edge.benchmark.results import TrainingBenchmark
+    from mnist_edge.benchmark.training import WAYS, measure_training
+    from mnist_edge.machine import describe_machine, installed_versions
+    from mnist_edge.recipes import find_recipe
+
+    with console.download_progress() as on_progress:
+        directory = files.ensure_data(data, on_progress)
+    machine = describe_machine()
+    with console.step_progress("training", len(models) * rounds * len(WAYS)) as on_step:
+        measured = {
+            model: measure_training(
+                find_recipe(model, "reference"), directory, threads=machine.cores, rounds=rounds, on_step=on_step
+            )
+            for model in models
+        }
+    return TrainingBenchmark(
+        machine=machine,
+        versions=installed_versions("torch", "torchvision"),
+        data_set="MNIST",
+        rounds=rounds,
+        threads=machine.cores,
+        models=measured,
+    )
+
+
 def _layers(model: str) -> "tuple[list[Layer], int]":
     """List a model's layers and count its network's parameters."""
-    if Path(model).suffix == ".onnx":
+    if Path(model).suffix == ".onnx" or Path(model).is_dir():
+        from export.exporter import INT8_FILE
         from export.graph import layers_of_graph, load_graph, network_parameters
 
-        graph = load_graph(Path(model))
+        graph = load_graph(Path(model) / INT8_FILE if Path(model).is_dir() else Path(model))
         layers = layers_of_graph(graph)
         return layers, network_parameters(graph) or sum(layer.parameters for layer in layers)
     from mnist_edge.layers import layers_of

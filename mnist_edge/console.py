@@ -1,5 +1,6 @@
 """What a person sees: tables and progress bars on a terminal, plain lines in a pipe."""
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -76,6 +77,23 @@ def training_progress(epochs: int, steps: int) -> Iterator[Callable[["Step"], No
             )
 
         yield show
+
+
+@contextmanager
+def step_progress(title: str, steps: int) -> Iterator[Callable[[str], None]]:
+    """Show on stderr what is being done: a bar on a terminal, else a line a step."""
+    if not sys.stderr.isatty():
+        done = itertools.count(1)
+        yield lambda what: print(f"{title}  step {next(done)}/{steps}  {what}", file=sys.stderr, flush=True)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn(title), BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=steps, completed=-1)
+        yield lambda what: progress.update(task, advance=1, description=what)
+        progress.update(task, completed=steps, description="done")
 
 
 def _print_step(step: "Step") -> None:

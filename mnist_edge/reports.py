@@ -9,7 +9,9 @@ from mnist_edge.data import DIGITS
 from mnist_edge.evaluation import Evaluation
 
 if TYPE_CHECKING:
+    from mnist_edge.benchmark.results import Benchmark, Timing, TrainingBenchmark
     from mnist_edge.layers import Layer
+    from mnist_edge.machine import Machine
     from mnist_edge.training import TrainingResult
 
 _WORST_PAIRS = 5
@@ -94,6 +96,78 @@ def evaluation_facts(model: str, found: Evaluation) -> dict[str, Any]:
         "precision": [found.precision(digit) for digit in range(DIGITS)],
         "confusion": found.confusion,
     }
+
+
+def print_benchmark(found: "Benchmark") -> None:
+    """Print the speed of every contender, then what each costs a device."""
+    print(_describe(found.machine, found.versions))
+    for model, contenders in found.models.items():
+        for threads in found.threads:
+            columns = [column for batch in found.batches for column in (f"batch {batch}", "times as fast")]
+            rows = [
+                (
+                    contender.name,
+                    *(cell for batch in found.batches for cell in _cells(contender.timing(threads, batch))),
+                )
+                for contender in contenders
+            ]
+            print_table(f"{model}: microseconds an image, {_count(threads, 'thread')}", ("contender", *columns), rows)
+        paces = [f"core, {_count(threads, 'thread')}" for threads in found.threads]
+        print_table(
+            f"{model}: accuracy on {found.data_set}; start; share of a core at {found.predictions_per_second} images/s",
+            ("contender", "accuracy", "bytes", "cold start, ms", "peak memory, MB", *paces),
+            [
+                (
+                    contender.name,
+                    f"{contender.accuracy:.2%}",
+                    contender.bytes,
+                    round(contender.cold_start_seconds.median * 1e3),
+                    None if contender.peak_bytes is None else round(contender.peak_bytes / 1e6),
+                    *(f"{contender.processor_shares[str(threads)]:.1%}" for threads in found.threads),
+                )
+                for contender in contenders
+            ],
+        )
+    for name, command in found.missing.items():
+        print(f"Missing: {name}. Add it with: {command}")
+    for name, problem in found.failed.items():
+        print(f"Failed: {name}: {problem}")
+
+
+def print_training_benchmark(found: "TrainingBenchmark") -> None:
+    """Print what an epoch of each model took in each way."""
+    print(_describe(found.machine, found.versions))
+    for model, ways in found.models.items():
+        print_table(
+            f"{model}: one epoch, {_count(found.threads, 'thread')}, median of {_count(found.rounds, 'seed')}",
+            ("way", "seconds", "times as long", "test accuracy"),
+            [
+                (
+                    way.way,
+                    f"{way.seconds.median:.2f} ±{(way.seconds.high - way.seconds.low) / 2:.2f}",
+                    round(way.ratio, 2),
+                    f"{way.accuracy:.2%}",
+                )
+                for way in ways
+            ],
+        )
+
+
+def _cells(timing: "Timing") -> tuple[str, float]:
+    """Give a timing as its median with half the distance of its quartiles, and its ratio."""
+    found = timing.microseconds
+    return f"{found.median:.1f} ±{(found.high - found.low) / 2:.1f}", round(timing.speedup, 2)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _describe(machine: "Machine", versions: Mapping[str, str]) -> str:
+    """Give a machine and versions as one line."""
+    packages = ", ".join(f"{package} {number}" for package, number in versions.items())
+    flags = f" ({', '.join(machine.flags)})" if machine.flags else ""
+    return f"{machine.processor}{flags}, {machine.cores} cores, {machine.system}, Python {machine.python}; {packages}\n"
 
 
 def print_layers(title: str, layers: Sequence["Layer"]) -> None:

@@ -66,7 +66,7 @@ def loaded_by(statement: str, path: Path) -> set[str]:
 
 @pytest.mark.parametrize("package", ALLOWED)
 def test_packages_import_only_what_they_may(root: Path, package: str) -> None:
-    sources = list((root / package).glob("*.py"))
+    sources = list((root / package).rglob("*.py"))
     assert sources
     for path in sources:
         assert forbidden_imports(package, path.name, path.read_text("utf-8")) == set(), path
@@ -131,11 +131,15 @@ def test_help_and_predict_never_pay_for_pytorch(root: Path, arguments: list[str]
     assert "rich" not in loaded or arguments == ["--help"]
 
 
+def test_a_benchmarked_engine_pays_for_no_other(root: Path) -> None:
+    assert loaded_by("import mnist_edge.benchmark.worker", root) <= {"mnist_edge"} | loaded_by("import numpy", root)
+
+
 def test_no_command_but_a_download_pays_for_torchvision(root: Path) -> None:
     modules = [
-        f"{path.parent.name}.{path.stem}"
+        ".".join(path.relative_to(root).with_suffix("").parts)
         for package in ("mnist_edge", "export")
-        for path in (root / package).glob("*.py")
+        for path in (root / package).rglob("*.py")
         if not path.stem.startswith("__")
     ]
     loaded = loaded_by("import " + ", ".join(modules), root)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from export.readme import accuracy_table, with_tables
+from export.readme import accuracy_table, speed_table, training_table, with_tables
 from mnist_edge.cli import app
 from tests.conftest import Run
 
@@ -24,7 +24,8 @@ def readme(root: Path) -> str:
 
 
 def test_the_tables_are_those_of_the_result_files(readme: str, artifacts: Path) -> None:
-    assert accuracy_table(artifacts) in readme
+    for table in (accuracy_table(artifacts), speed_table(), training_table()):
+        assert table in readme
     assert with_tables(readme, artifacts) == readme, "write them anew with: make readme"
 
 
@@ -83,5 +84,5 @@ def test_bare_make_prints_the_targets(root: Path) -> None:
 def test_every_module_stands_in_the_architecture(root: Path) -> None:
     text = (root / "ARCHITECTURE.md").read_text("utf-8")
     for package in ("mnist_edge", "export", "runtime"):
-        for path in (root / package).glob("*.py"):
+        for path in (root / package).rglob("*.py"):
             assert path.name.startswith("__") or path.name in text, path

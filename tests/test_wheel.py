@@ -38,7 +38,7 @@ def test_it_holds_what_a_device_needs(wheel: Path) -> None:
         entries = {entry.filename: entry.file_size for entry in archive.infolist()}
     for name in ("v1", "v2"):
         held = {path.rpartition("/")[2] for path in entries if path.startswith(f"artifacts/{name}/")}
-        assert held == {"README.md", "golden.npz", "manifest.json", "model.int8.onnx", "model.onnx"}
+        assert held == {"README.md", "golden.npz", "manifest.json", "model.int8.onnx"}
     assert not [path for path in entries if path.startswith("tests/") or "samples" in path or "__pycache__" in path]
     assert sum(entries.values()) <= 500_000
 

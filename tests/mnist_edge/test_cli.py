@@ -16,7 +16,19 @@ from PIL import Image
 from mnist_edge.drawing import draw_digits
 from tests.conftest import Run
 
-COMMANDS = ["train", "calibrate", "export", "predict", "evaluate", "inspect", "selftest", "data", "version"]
+INT8 = "model.int8.onnx"
+COMMANDS = [
+    "train",
+    "calibrate",
+    "export",
+    "predict",
+    "evaluate",
+    "inspect",
+    "selftest",
+    "data",
+    "version",
+    "benchmark",
+]
 
 
 def on_a_terminal(*arguments: str, cwd: Path) -> tuple[int, str]:
@@ -63,6 +75,10 @@ def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
         ["predict", "--top", "11", "x.png"],
         ["train", "v3"],
         ["train", "v1", "--recipe", "magic"],
+        ["train", "v1", "--out", "tests"],
+        ["train", "v1", "--seed", str(2**64)],
+        ["evaluate", "x.safetensors", "--record"],
+        ["benchmark", "--training", "--plot", "x.png"],
     ],
 )
 def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
@@ -121,9 +137,10 @@ class TestPredict:
         assert done.returncode == 1
         assert done.stdout.splitlines() == [line for line in done.stdout.splitlines() if ": 7 (" in line] != []
         errors = done.stderr.splitlines()
-        problems = ["there is no image", "no image format", "is blank", "a folder"]
+        problems = ["there is no image", "none of the formats", "is blank", "a folder"]
         for path, error, problem in zip(bad, errors, problems, strict=True):
-            assert error.startswith(f"error: {path}: ")
+            assert error.startswith("error: ")
+            assert error.count(str(path)) == 1
             assert problem in error
 
     def test_a_reader_that_leaves_early_sees_no_traceback(self, root: Path, samples: Path) -> None:
@@ -170,6 +187,10 @@ class TestInspect:
 
     def test_the_diagram_is_mermaid(self, run: Run) -> None:
         assert run("inspect", "v2", "--mermaid").stdout.startswith("flowchart TD\n")
+
+    def test_a_folder_means_its_int8_model(self, run: Run, artifacts: Path) -> None:
+        of_folder, of_file = (run("inspect", path, "--json") for path in (artifacts / "v1", artifacts / "v1" / INT8))
+        assert json.loads(of_folder.stdout)["layers"] == json.loads(of_file.stdout)["layers"]
 
     def test_a_missing_file_is_an_error(self, run: Run, tmp_path: Path) -> None:
         for file in ("none.onnx", "none.safetensors"):
@@ -222,13 +243,22 @@ class TestSelftest:
         assert done.returncode == 1
         assert "damaged or was replaced" in done.stderr
 
+    def test_the_others_are_checked_and_the_worst_is_told(self, run: Run, artifacts: Path, tmp_path: Path) -> None:
+        shutil.copy(artifacts / "v2" / "model.int8.onnx", tmp_path / "alone.onnx")
+        done = run("selftest", tmp_path / "none", tmp_path / "alone.onnx", "v2", "--json")
+        assert done.returncode == 3
+        found = json.loads(done.stdout)
+        assert [("error" in report) for report in found.values()] == [True, True, False]
+        assert done.stderr.count("error: ") == 2
+
 
 class TestData:
     def test_without_the_data_set_every_command_says_what_it_needs(self, run: Run, tmp_path: Path) -> None:
         for arguments in (["train", "v1"], ["evaluate"], ["calibrate", "v1"], ["data", "--no-download"]):
             done = run(*arguments, MNIST_EDGE_DATA=str(tmp_path))
             assert done.returncode == 1, arguments
-            assert "train-images-idx3-ubyte" in done.stderr + done.stdout
+            assert "t10k-images-idx3-ubyte" in done.stderr + done.stdout or arguments[0] != "evaluate"
+            assert "images-idx3-ubyte" in done.stderr + done.stdout
             assert "Traceback" not in done.stderr
 
     def test_without_a_network_the_error_names_the_files_and_the_place(self, run: Run, tmp_path: Path) -> None:
@@ -362,6 +392,13 @@ def test_a_missing_package_is_named_with_what_brings_it(root: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.endswith("the package 'torch'. Install it with: pip install 'mnist-edge[train]'\n")
+
+
+def test_a_narrow_encoding_is_no_failure(run: Run, samples: Path, tmp_path: Path) -> None:
+    shutil.copy(samples / "seven-28x28.png", tmp_path / "sieben-ü.png")
+    done = run("predict", tmp_path / "sieben-ü.png", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"sieben-\xfc.png: 7" in done.stdout
 
 
 def test_a_terminal_gets_tables(root: Path) -> None:

@@ -1,0 +1,124 @@
+"""One epoch by this project's loop against the same recipe written the ordinary way.
+
+The ordinary way is that of PyTorch's own examples: torchvision's data set, `ToTensor` and `Normalize`
+on every image, a `DataLoader`, the optimiser and the memory format as they come.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Subset
+
+from mnist_edge.benchmark.results import Spread, TrainingTiming
+from mnist_edge.data import FILES, SplitName, load_split
+from mnist_edge.models import build_model
+from mnist_edge.recipes import Recipe
+from mnist_edge.training import train
+
+OURS = "mnist-edge"
+WAYS = {OURS: None, "DataLoader": 0, "DataLoader, 2 processes": 2}
+"""Each way, and how many processes of its own its loader has."""
+_MEAN, _DEVIATION = (0.1307,), (0.3081,)
+
+
+def measure_training(
+    recipe: Recipe,
+    directory: Path,
+    *,
+    threads: int,
+    rounds: int,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> tuple[TrainingTiming, ...]:
+    """Train one epoch in each of the `WAYS`, `rounds` times in turn, each round with another seed.
+
+    Each training has a process of its own, so that none inherits another's memory or settings.
+
+    Args:
+        recipe: the hyper-parameters.
+        directory: holds the four MNIST files.
+        threads: of PyTorch.
+        rounds: trainings of each way.
+        on_step: told what is trained next.
+    """
+    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
+    accuracies: dict[str, list[float]] = {way: [] for way in WAYS}
+    for seed in range(rounds):
+        for way, processes in WAYS.items():
+            on_step(f"{recipe.architecture}, seed {seed}: {way}")
+            with ProcessPoolExecutor(1, get_context("spawn")) as executor:
+                how = _train_here if processes is None else partial(_train_ordinarily, processes=processes)
+                elapsed, accuracy = executor.submit(how, recipe, directory, seed, threads).result()
+            seconds[way].append(elapsed)
+            accuracies[way].append(accuracy)
+    return tuple(
+        TrainingTiming(
+            way, Spread.of(found), Spread.of(np.divide(found, seconds[OURS])).median, float(np.mean(accuracies[way]))
+        )
+        for way, found in seconds.items()
+    )
+
+
+def _train_here(recipe: Recipe, directory: Path, seed: int, threads: int) -> tuple[float, float]:
+    """Train one epoch as `mnist-edge train` does, and give its seconds and the accuracy on the test images."""
+    training, test = load_split(directory, "train"), load_split(directory, "test")
+    result = train(recipe, training, test, seed=seed, epochs=1, threads=threads, on_step=lambda _: None)
+    return result.seconds, result.facts.metrics["test_accuracy"]
+
+
+def _train_ordinarily(recipe: Recipe, directory: Path, seed: int, threads: int, processes: int) -> tuple[float, float]:
+    """Train one epoch the ordinary way, and give its seconds and the accuracy on the test images."""
+    from torchvision.datasets import MNIST
+    from torchvision.transforms import Compose, Normalize, ToTensor
+
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    transform = Compose([ToTensor(), Normalize(_MEAN, _DEVIATION)])
+    with tempfile.TemporaryDirectory() as folder:
+        _write_for_torchvision(Path(folder), directory)
+        whole, test = (MNIST(folder, train=train, transform=transform) for train in (True, False))
+    kept = len(whole) - recipe.validation_images
+    training = Subset(whole, torch.randperm(len(whole))[:kept].tolist()) if recipe.validation_images else whole
+    loader = DataLoader(training, recipe.batch_size, shuffle=True, num_workers=processes)
+    model = build_model(recipe.architecture)
+    model.unit = nn.Identity()  # the images come normalised
+    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.peak_learning_rate, weight_decay=recipe.weight_decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, len(loader), eta_min=recipe.final_learning_rate)
+    loss_sum, correct = 0.0, 0
+    start = time.perf_counter()
+    for batch, labels in loader:
+        optimizer.zero_grad()
+        logits = model(batch)
+        loss = functional.cross_entropy(logits, labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if recipe.max_gradient_norm is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), recipe.max_gradient_norm)
+        optimizer.step()
+        schedule.step()
+        loss_sum += loss.item()
+        correct += int((logits.argmax(1) == labels).sum())
+    elapsed = time.perf_counter() - start
+    model.eval()
+    with torch.inference_mode():
+        named = [(model(batch).argmax(1) == labels).float().mean().item() for batch, labels in DataLoader(test, 1_000)]
+    return elapsed, float(np.mean(named))
+
+
+def _write_for_torchvision(folder: Path, directory: Path) -> None:
+    """Write the data set where torchvision looks for it, as it unpacks it."""
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    splits: tuple[SplitName, ...] = ("train", "test")
+    for split in splits:
+        loaded = load_split(directory, split)
+        for kind, values in (("images", loaded.images), ("labels", loaded.labels)):
+            file = FILES[split, kind]
+            (raw / file.name).write_bytes(file.header + values.tobytes())

@@ -1,0 +1,90 @@
+"""A process that runs one model on one engine, at the word of the process that measures.
+
+`python -m mnist_edge.benchmark.worker OPENER MODEL THREADS IMAGES`, where OPENER is the engine's class
+as `module:name` and IMAGES a file of pixels as numpy saves arrays. It answers one image, writes a JSON
+line that says so, and then answers each JSON line of its standard input with one of its standard output.
+"""
+
+import importlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge.benchmark.engines import Engine
+
+DIGITS_BATCH = 250
+
+
+def main(opener: str, model: str, threads: str, images: str) -> None:
+    """Serve until standard input ends."""
+    replies, sys.stdout = sys.stdout, sys.stderr  # what an engine prints does not belong among the replies
+    try:
+        module, _, name = opener.partition(":")
+        pixels = np.load(images, mmap_mode="r")
+        engine = getattr(importlib.import_module(module), name)(Path(model), threads=int(threads))
+        engine.logits(np.array(pixels[:1]))
+        print(json.dumps({"peak_bytes": peak_bytes()}), file=replies, flush=True)
+        pixels = np.array(pixels)
+        for line in sys.stdin:
+            print(json.dumps(answer(engine, pixels, **json.loads(line))), file=replies, flush=True)
+    except Exception as error:  # noqa: BLE001 (whatever an engine raises is told)
+        print(json.dumps({"error": f"{type(error).__name__}: {error}"}), file=replies, flush=True)
+        raise SystemExit(1) from None
+
+
+def answer(engine: Engine, pixels: NDArray[np.uint8], *, command: str, **arguments: Any) -> Any:
+    """Carry out one command.
+
+    - `time`, with `batch` and `seconds`: the microseconds an image, over at least so many seconds;
+    - `pace`, with `seconds` and `per_second`: the share of a core that single images at that pace take;
+    - `digits`: the digit named in each image.
+    """
+    if command == "time":
+        return _microseconds(engine, pixels, **arguments)
+    if command == "pace":
+        return _processor_share(engine, pixels, **arguments)
+    batches = np.split(pixels, range(DIGITS_BATCH, len(pixels), DIGITS_BATCH))
+    return np.concatenate([engine.logits(batch).argmax(1) for batch in batches]).tolist()
+
+
+def _microseconds(engine: Engine, pixels: NDArray[np.uint8], batch: int, seconds: float) -> float:
+    batches = [pixels[start : start + batch] for start in range(0, len(pixels) - batch + 1, batch)]
+    engine.logits(batches[0])  # a batch size that is new to an engine may cost it time once
+    calls, elapsed, start = 0, 0.0, time.perf_counter()
+    while not calls or elapsed < seconds:
+        engine.logits(batches[calls % len(batches)])
+        calls += 1
+        elapsed = time.perf_counter() - start
+    return elapsed / (calls * batch) * 1e6
+
+
+def _processor_share(engine: Engine, pixels: NDArray[np.uint8], per_second: float, seconds: float) -> float:
+    engine.logits(pixels[:1])
+    start, processor_start = time.perf_counter(), time.process_time()
+    for index in range(round(seconds * per_second)):
+        time.sleep(max(0.0, start + index / per_second - time.perf_counter()))
+        engine.logits(pixels[index % len(pixels)][None])
+    time.sleep(max(0.0, start + seconds - time.perf_counter()))
+    return (time.process_time() - processor_start) / (time.perf_counter() - start)
+
+
+def peak_bytes() -> int | None:
+    """Give the most memory that this process has held so far; None where the system does not tell.
+
+    `getrusage` would tell of the process that started this one too.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    lines = status.read_text("utf-8").splitlines()
+    found = next((line for line in lines if line.startswith("VmHWM:")), None)
+    return None if found is None else int(found.split()[1]) * 1024
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,88 @@
+"""`mnist-edge benchmark`, with few contenders and little patience."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import export.contenders
+from export.readme import BENCHMARK
+from mnist_edge.benchmark import measure, results, training
+from mnist_edge.cli import app
+from tests.conftest import Run
+
+
+@pytest.fixture
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "COLD_STARTS", 1)
+    monkeypatch.setattr(measure, "ROUND_SECONDS", 0.01)
+    monkeypatch.setattr(measure, "PACE_SECONDS", 0.2)
+    all_contenders = export.contenders.contenders
+
+    def two(*arguments: Any) -> Any:
+        return all_contenders(*arguments)[0][:2], {"a peer": "pip install a-peer"}
+
+    monkeypatch.setattr(export.contenders, "contenders", two)
+
+
+@pytest.mark.usefixtures("_quick")
+def test_it_prints_tables_and_writes_figures_and_a_chart(mnist_directory: Path, tmp_path: Path) -> None:
+    files = [tmp_path / "found.json", tmp_path / "chart.png"]
+    options = ["--rounds", "1", "--data", str(mnist_directory), "--json", str(files[0]), "--plot", str(files[1])]
+    done = CliRunner().invoke(app, ["benchmark", "v1", *options])
+    assert done.exit_code == 0, done.output
+    assert "v1: microseconds an image, 1 thread" in done.stdout
+    assert "Missing: a peer. Add it with: pip install a-peer" in done.stdout
+    assert "round 1 of 1" in done.stderr
+    found = results.load_benchmark(files[0])
+    assert [contender.name for contender in found.models["v1"]] == ["mnist-edge, float32", "mnist-edge, int8"]
+    for contender in found.models["v1"]:
+        assert contender.accuracy > 0.97
+        assert f"{contender.accuracy:.2%}" in done.stdout
+    assert files[1].read_bytes().startswith(b"\x89PNG")
+
+
+def test_training_is_measured_with_its_option(
+    mnist_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = (results.TrainingTiming(training.OURS, results.Spread(4, 3, 5), 1.0, 0.98),)
+    asked: list[Any] = []
+
+    def measured(*given: Any, **named: Any) -> tuple[results.TrainingTiming, ...]:
+        asked.append((given, named))
+        return ways
+
+    monkeypatch.setattr(training, "measure_training", measured)
+    path = tmp_path / "training.json"
+    arguments = ["benchmark", "--training", "--rounds", "2", "--data", str(mnist_directory), "--json", str(path)]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert [given[0].architecture for given, _ in asked] == ["v1", "v2"]
+    assert all(
+        (given[0].name, given[1], named["rounds"]) == ("reference", mnist_directory, 2) for given, named in asked
+    )
+    assert "v2: one epoch" in done.stdout
+    assert results.load_training_benchmark(path).models == {"v1": ways, "v2": ways}
+
+
+def test_a_folder_without_an_export_is_an_error(run: Run, mnist_directory: Path, tmp_path: Path) -> None:
+    done = run("benchmark", tmp_path, "--data", mnist_directory)
+    assert done.returncode == 1
+    assert "model.onnx: is missing. Name a folder that mnist-edge export wrote." in done.stderr
+
+
+def test_another_model_is_a_wrong_usage(run: Run) -> None:
+    done = run("benchmark", "v9")
+    assert done.returncode == 2
+    assert "v9" in done.stderr
+
+
+def test_the_readme_says_who_is_fastest() -> None:
+    """On one core, from 16 images on."""
+    found = results.load_benchmark(BENCHMARK)
+    assert found.threads[0] == 1
+    for contenders in found.models.values():
+        for batch in found.batches[1:]:
+            fastest = max(contenders, key=lambda contender: contender.timing(1, batch).speedup)
+            assert fastest.name == "mnist-edge, int8"

@@ -1,0 +1,22 @@
+"""The ordinary way trains the same recipe on the same images."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mnist_edge.benchmark.training import OURS, WAYS, measure_training
+from mnist_edge.recipes import find_recipe
+
+
+def test_each_way_learns(mnist_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(WAYS, "DataLoader")  # the other one of its kind has more to it
+    recipe = replace(find_recipe("v2", "reference"), validation_images=54_000)
+    said: list[str] = []
+    ways = measure_training(recipe, mnist_directory, threads=2, rounds=1, on_step=said.append)
+    assert [way.way for way in ways] == list(WAYS)
+    assert len(said) == len(WAYS)
+    assert next(way.ratio for way in ways if way.way == OURS) == 1
+    for way in ways:
+        assert way.seconds.median > 0
+        assert way.accuracy > 0.8
