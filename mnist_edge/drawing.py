@@ -40,6 +40,35 @@ _SKELETONS: tuple[tuple[list[_Point], ...], ...] = (
 )
 
 
+# Letters that no digit looks like.
+_LETTERS: dict[str, tuple[list[_Point], ...]] = {
+    "A": ([(-0.6, 1.0), (0.0, -1.0), (0.6, 1.0)], [(-0.35, 0.2), (0.35, 0.2)]),
+    "E": ([(0.55, -1.0), (-0.5, -1.0), (-0.5, 1.0), (0.55, 1.0)], [(-0.5, 0.0), (0.4, 0.0)]),
+    "F": ([(0.55, -1.0), (-0.5, -1.0), (-0.5, 1.0)], [(-0.5, 0.0), (0.4, 0.0)]),
+    "H": ([(-0.55, -1.0), (-0.55, 1.0)], [(0.55, -1.0), (0.55, 1.0)], [(-0.55, 0.0), (0.55, 0.0)]),
+    "K": ([(-0.5, -1.0), (-0.5, 1.0)], [(0.55, -1.0), (-0.5, 0.1), (0.6, 1.0)]),
+    "M": ([(-0.7, 1.0), (-0.6, -1.0), (0.0, 0.3), (0.6, -1.0), (0.7, 1.0)],),
+    "N": ([(-0.55, 1.0), (-0.55, -1.0), (0.55, 1.0), (0.55, -1.0)],),
+    "P": ([(-0.5, 1.0), (-0.5, -1.0), *_arc((-0.1, -0.45), (0.6, 0.5), -90, 90), (-0.5, 0.05)],),
+    "R": ([(-0.5, 1.0), (-0.5, -1.0), *_arc((-0.1, -0.45), (0.6, 0.5), -90, 90), (-0.4, 0.05), (0.6, 1.0)],),
+    "T": ([(-0.7, -1.0), (0.7, -1.0)], [(0.0, -1.0), (0.0, 1.0)]),
+    "U": ([(-0.55, -1.0), *reversed(_arc((0.0, 0.4), (0.55, 0.6), 0, 180)), (0.55, -1.0)],),
+    "W": ([(-0.8, -1.0), (-0.4, 1.0), (0.0, -0.3), (0.4, 1.0), (0.8, -1.0)],),
+    "X": ([(-0.6, -1.0), (0.6, 1.0)], [(0.6, -1.0), (-0.6, 1.0)]),
+    "a": ([*_arc((-0.05, 0.3), (0.5, 0.6), -20, -330), (0.45, -0.4), (0.45, 1.0), (0.65, 1.0)],),
+    "d": ([*_arc((-0.1, 0.45), (0.5, 0.55), -20, -330), (0.4, -1.0), (0.4, 1.0)],),
+    "e": ([(-0.5, 0.2), (0.5, 0.2), *_arc((0.0, 0.2), (0.55, 0.75), 0, -310)],),
+    "h": ([(-0.5, -1.0), (-0.5, 1.0)], [(-0.5, 0.2), *_arc((0.0, 0.2), (0.5, 0.5), 180, 360), (0.5, 1.0)]),
+    "m": (
+        [(-0.9, -0.4), (-0.9, 1.0)],
+        [(-0.9, 0.1), *_arc((-0.45, 0.1), (0.45, 0.5), 180, 360), (0.0, 1.0)],
+        [(0.0, 0.1), *_arc((0.45, 0.1), (0.45, 0.5), 180, 360), (0.9, 1.0)],
+    ),
+    "n": ([(-0.5, -0.5), (-0.5, 1.0)], [(-0.5, 0.2), *_arc((0.0, 0.2), (0.5, 0.6), 180, 360), (0.5, 1.0)]),
+    "w": ([(-0.8, -0.5), (-0.4, 0.9), (0.0, -0.2), (0.4, 0.9), (0.8, -0.5)],),
+}
+
+
 def draw_digit(
     digit: int, generator: np.random.Generator, size: int = IMAGE_SIZE, scale: float = 0.36
 ) -> NDArray[np.uint8]:
@@ -54,6 +83,20 @@ def draw_digit(
     Returns:
         uint8 `[size, size]`.
     """
+    return _draw(_SKELETONS[digit], generator, size, scale)
+
+
+def draw_letters(count: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Draw letters that no digit looks like, in turn, as `draw_digits` draws digits; uint8 `[count, 28, 28]`."""
+    generator = np.random.default_rng(seed)
+    letters = [_LETTERS[letter] for letter in sorted(_LETTERS)]
+    return np.stack([_draw(letters[index % len(letters)], generator, IMAGE_SIZE, 0.36) for index in range(count)])
+
+
+def _draw(
+    skeleton: tuple[list[_Point], ...], generator: np.random.Generator, size: int, scale: float
+) -> NDArray[np.uint8]:
+    """Bend, slant, scale and move a skeleton at random and draw it with a pen of random width."""
     slant = generator.uniform(-0.05, 0.25)
     stretch = np.array([generator.uniform(0.85, 1.1), generator.uniform(0.92, 1.0)]) * scale
     turn = generator.uniform(-0.1, 0.1)
@@ -63,7 +106,7 @@ def draw_digit(
 
     samples = (np.arange(size * _OVERSAMPLING) + 0.5) / (size * _OVERSAMPLING)
     squared_distance = np.full((len(samples), len(samples)), np.inf)
-    for stroke in _SKELETONS[digit]:
+    for stroke in skeleton:
         points = np.array(stroke) + generator.normal(0, 0.02, (len(stroke), 2))
         points[:, 0] -= slant * points[:, 1]
         points = (points * stretch) @ rotation.T + middle

@@ -16,15 +16,23 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mnist_edge.augmentation import augment, outliers
 from mnist_edge.checkpoint import TrainingFacts
 from mnist_edge.data import Split
+from mnist_edge.drawing import draw_letters
 from mnist_edge.errors import DeviceError
 from mnist_edge.evaluation import Evaluation
 from mnist_edge.machine import installed_versions
 from mnist_edge.models import build_model
+from mnist_edge.optimizers import RecipeOptimizer
 from mnist_edge.recipes import Recipe
 
 _EVALUATION_BATCH = 1_000
+_OUTLIER_WEIGHT = 0.1
+"""Of the loss of images that show no digit. D. Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure",
+2019, give it 0.5; on held-out images that cost 0.4 points of accuracy, and 0.1 none."""
+_LETTERS = 1_000
+"""Letters that outliers are made of."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
@@ -90,9 +98,7 @@ def train(
     _keep_freed_memory()
     epochs = recipe.epochs if epochs is None else epochs
     with _reproducible(seed, threads or torch.get_num_threads()):
-        order = np.random.default_rng(seed).permutation(len(training.labels))
-        cut = len(order) - recipe.validation_images
-        kept, held_out = (Split(training.images[part], training.labels[part]) for part in (order[:cut], order[cut:]))
+        kept, held_out = split_held_out(training, recipe.validation_images, seed)
         # Channels last is the order that PyTorch's CPU convolutions are fastest in.
         model = build_model(recipe.architecture).to(target).to(memory_format=torch.channels_last)
         with _pooling_before_relu(model):
@@ -109,6 +115,14 @@ def train(
     )
     model.to("cpu").to(memory_format=torch.contiguous_format)
     return TrainingResult(model, train_result, validation_result, test_result, seconds, facts)
+
+
+def split_held_out(data: Split, validation_images: int, seed: int) -> tuple[Split, Split]:
+    """Give the images that a training with this seed learns from, and those that it holds out."""
+    order = np.random.default_rng(seed).permutation(len(data.labels))
+    cut = len(order) - validation_images
+    kept, held_out = (Split(data.images[part], data.labels[part]) for part in (order[:cut], order[cut:]))
+    return kept, held_out
 
 
 def steps_an_epoch(recipe: Recipe, images: int) -> int:
@@ -128,28 +142,22 @@ def _fit(
 ) -> float:
     """Train in place and give the seconds that it took."""
     images, labels = as_tensors(data, device)
-    optimizer = torch.optim.Adam(
-        model.parameters(), lr=recipe.peak_learning_rate, weight_decay=recipe.weight_decay, fused=True
-    )
     steps = steps_an_epoch(recipe, len(labels) + recipe.validation_images)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-        optimizer, T_max=max(1, epochs * steps), eta_min=recipe.final_learning_rate
-    )
+    optimizer = RecipeOptimizer(model, recipe, epochs * steps)
     shuffle = torch.Generator().manual_seed(seed)
+    letters = torch.from_numpy(draw_letters(_LETTERS if recipe.outliers else 1, seed)).unsqueeze(1).float() / 255
     start = time.perf_counter()
     model.train()
     for epoch in range(1, epochs + 1):
         epoch_start, loss_sum, correct, seen = time.perf_counter(), 0.0, 0, 0
         order = torch.randperm(len(labels), generator=shuffle).to(device)
         for step, batch in enumerate(torch.split(order, recipe.batch_size), 1):
-            logits = model(images[batch])
-            loss = functional.cross_entropy(logits, labels[batch])
-            optimizer.zero_grad()
+            logits, loss = _logits_and_loss(model, recipe, images[batch], labels[batch], letters, shuffle)
+            model.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             if recipe.max_gradient_norm is not None:
                 nn.utils.clip_grad_norm_(model.parameters(), recipe.max_gradient_norm)
             optimizer.step()
-            schedule.step()
             if on_step is not None:
                 seen += len(batch)
                 loss_sum += loss.item() * len(batch)
@@ -158,6 +166,26 @@ def _fit(
                 on_step(Step(epoch, step, steps, loss_sum / seen, correct / seen, rate))
     model.eval()
     return time.perf_counter() - start
+
+
+def _logits_and_loss(
+    model: nn.Module, recipe: Recipe, images: Tensor, labels: Tensor, letters: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Give the logits of a batch's digits, augmented by the recipe, and the loss of all that it shows."""
+    shown = images
+    if recipe.augmentation is not None:
+        digits = images.to("cpu").float() / 255
+        changed = augment(digits, recipe.augmentation, generator)
+        if recipe.outliers:
+            strange = outliers(digits, labels.to("cpu"), letters, recipe.outliers, recipe.augmentation, generator)
+            changed = torch.cat([changed, strange])
+        shown = (changed * 255).to(images.device)
+    logits, undecided = model(shown).split([len(images), len(shown) - len(images)])
+    loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+    if len(undecided):
+        # The cross-entropy of each with the even distribution, the best that such an image can be given.
+        loss = loss + _OUTLIER_WEIGHT * (undecided.logsumexp(1) - undecided.mean(1)).mean()
+    return logits, loss
 
 
 def as_tensors(data: Split, device: torch.device) -> tuple[Tensor, Tensor]:

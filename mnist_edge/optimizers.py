@@ -1,0 +1,72 @@
+"""The optimisers and learning rates of the recipes."""
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from mnist_edge.recipes import Recipe
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+
+class RecipeOptimizer:
+    """What changes a network's parameters by a recipe: one or two of PyTorch's optimisers, and their schedule.
+
+    Muon (K. Jordan, "Muon: An optimizer for hidden layers in neural networks", 2024) takes the layers between
+    the first and the last; a convolution's kernels count as a matrix with a row for each output channel. AdamW
+    takes the rest, biases and normalisations.
+    """
+
+    def __init__(self, model: nn.Module, recipe: Recipe, steps: int) -> None:
+        """Begin with the rates of the first of `steps`. The kernels must lie in memory channels last."""
+        self._kernels: list[Tensor] = []
+        self._matrices: list[nn.Parameter] = []
+        if recipe.muon_learning_rate is None:
+            self._optimizers: list[Optimizer] = [
+                torch.optim.Adam(
+                    model.parameters(), lr=recipe.peak_learning_rate, weight_decay=recipe.weight_decay, fused=True
+                )
+            ]
+        else:
+            layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+            self._kernels.extend(layer.weight for layer in layers[1:-1])
+            self._matrices = [nn.Parameter(_rows(kernel.detach()).view(len(kernel), -1)) for kernel in self._kernels]
+            inner = {id(kernel) for kernel in self._kernels}
+            others = [parameter for parameter in model.parameters() if id(parameter) not in inner]
+            decay = recipe.weight_decay
+            self._optimizers = [
+                torch.optim.AdamW(
+                    others, lr=recipe.peak_learning_rate, betas=(0.9, 0.95), weight_decay=decay, fused=True
+                ),
+                torch.optim.Muon(self._matrices, lr=recipe.muon_learning_rate, weight_decay=decay),
+            ]
+        self._schedules = [
+            LambdaLR(optimizer, lambda step: rate_factor(recipe, step, steps)) for optimizer in self._optimizers
+        ]
+
+    def step(self) -> None:
+        """Change all parameters by their gradients, and the rates to those of the next step."""
+        for matrix, kernel in zip(self._matrices, self._kernels, strict=True):
+            matrix.grad = None if kernel.grad is None else _rows(kernel.grad).reshape(matrix.shape)
+        for optimizer, schedule in zip(self._optimizers, self._schedules, strict=True):
+            optimizer.step()
+            schedule.step()
+
+
+def rate_factor(recipe: Recipe, step: int, steps: int) -> float:
+    """Give a step's learning rate as a share of the peak; steps count from 0."""
+    warmup = recipe.warmup_share * steps
+    if step < warmup:
+        return (step + 1) / warmup
+    final = recipe.final_learning_rate / recipe.peak_learning_rate
+    done = (step - warmup) / max(1.0, steps - warmup)
+    return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _rows(kernel: Tensor) -> Tensor:
+    """See a kernel in the order that it lies in memory, channels last, so that a matrix can share it."""
+    return kernel if kernel.ndim == 2 else kernel.permute(0, 2, 3, 1)
