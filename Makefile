@@ -53,7 +53,8 @@ benchmark: $(INSTALLED) ## Measure the models beside other engines, then trainin
 	$(BIN)/mnist-edge benchmark --training --json docs/training.json
 
 .PHONY: readme
-readme: $(INSTALLED) ## Write the tables of the README anew from the committed results
+readme: $(INSTALLED) ## Write the README's tables and its strip of pictures anew
+	$(BIN)/python -m mnist_edge.field.examples docs/examples.png
 	$(BIN)/python -m export.readme README.md
 
 .PHONY: samples

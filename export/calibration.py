@@ -20,6 +20,7 @@ from onnx import ModelProto
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
 from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
 
+from export.confidence import UNKNOWN, Confidence
 from export.to_onnx import INPUT
 from mnist_edge.checkpoint import CHECKPOINT_FILE
 from mnist_edge.data import Split
@@ -28,7 +29,7 @@ from mnist_edge.files import write_bytes
 
 CALIBRATION_FILE = "calibration.json"
 METHOD = "minmax"
-_FORMAT = 1
+_FORMAT = 2
 STRIDE = 60
 _BATCH = 100
 
@@ -45,12 +46,13 @@ class ImageSubset:
 
 @dataclass(frozen=True)
 class CalibrationTable:
-    """The lowest and highest value of each activation, by its name in the float graph."""
+    """The range of each activation, by its name in the float graph, and what confidences are worth."""
 
     checkpoint_sha256: str
     method: str
     subset: ImageSubset
     ranges: dict[str, tuple[float, float]]
+    confidence: Confidence = UNKNOWN
 
     def tensors_data(self) -> TensorsData:
         """Give the ranges as ONNX Runtime's quantiser takes them."""
@@ -146,6 +148,9 @@ def _parse(content: dict[str, Any]) -> CalibrationTable:
     for name, (low, high) in ranges.items():
         if not -np.inf < low <= high < np.inf:
             raise ValueError(f"the range of {name} is {low} to {high}")
+    confidence = Confidence(**content["confidence"])
+    if not (0 < confidence.temperature < np.inf and 0 <= confidence.reject_below <= 1):
+        raise ValueError(f"the confidence is {confidence}")
     return CalibrationTable(
-        str(content["checkpoint_sha256"]), str(content["method"]), ImageSubset(**content["subset"]), ranges
+        str(content["checkpoint_sha256"]), str(content["method"]), ImageSubset(**content["subset"]), ranges, confidence
     )

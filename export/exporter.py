@@ -2,13 +2,22 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from onnx import ModelProto
 
 from export.budget import MAX_BYTES, check_bytes, check_parameters
-from export.calibration import CALIBRATION_FILE, CalibrationTable, load_table, record, save_table, table_beside
+from export.calibration import (
+    CALIBRATION_FILE,
+    STRIDE,
+    CalibrationTable,
+    load_table,
+    record,
+    save_table,
+    table_beside,
+)
+from export.confidence import fit_confidence
 from export.graph import PARAMETERS_KEY, operators
 from export.manifest import (
     CONTRACT,
@@ -20,7 +29,7 @@ from export.manifest import (
     read_manifest,
     write_manifest,
 )
-from export.parity import FLOAT_TOLERANCE, INT8_GOLDEN_TOLERANCE, Parity, check_parity, golden_file
+from export.parity import FLOAT_TOLERANCE, INT8_GOLDEN_TOLERANCE, Parity, check_parity, golden_file, session_logits
 from export.publish import publish, staging
 from export.quantize import graph_to_quantize, quantize
 from export.to_onnx import OPSET, to_float_onnx
@@ -30,8 +39,12 @@ from mnist_edge.errors import ArtifactError
 from mnist_edge.layers import Layer, layers_of, total_multiply_adds
 from mnist_edge.machine import installed_versions
 from mnist_edge.models import MAX_PARAMETERS
+from mnist_edge.training import split_held_out
 
 ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
+TEMPERATURE_KEY, REJECT_BELOW_KEY = "mnist_edge.temperature", "mnist_edge.reject_below"
+"""Entries of a model's metadata, as `runtime.model_files` reads them."""
+
 FLOAT_FILE = "model.onnx"
 INT8_FILE = "model.int8.onnx"
 GOLDEN_FILE = "golden.npz"
@@ -49,14 +62,27 @@ class ExportReport:
 
 
 def calibrate(checkpoint_path: Path, training: Split, max_parameters: int = MAX_PARAMETERS) -> Path:
-    """Record the activation ranges of a checkpoint in a table beside it, and give the table's path.
+    """Record a checkpoint's activation ranges, and what its confidences are worth, in a table beside it.
+
+    Temperature and threshold are fitted on the int8 model's answers to the images that the training
+    held out, or to those of the ranges where it held none out.
+
+    Returns:
+        The table's path.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
         OSError: the table cannot be written.
     """
     checkpoint = load_checkpoint(checkpoint_path, max_parameters)
-    table = record(graph_to_quantize(to_float_onnx(checkpoint.model)), checkpoint.sha256, training)
+    float_onnx = to_float_onnx(checkpoint.model)
+    table = record(graph_to_quantize(float_onnx), checkpoint.sha256, training)
+    if held := int(checkpoint.facts.recipe.get("validation_images", 0)):
+        images, name = split_held_out(training, held, checkpoint.facts.seed)[1], f"{held:,} held-out training images"
+    else:
+        images, name = Split(training.images[::STRIDE], training.labels[::STRIDE]), f"every {STRIDE}th training image"
+    logits = session_logits(quantize(float_onnx, table), images.images)
+    table = replace(table, confidence=fit_confidence(logits, images.labels, f"MNIST, {name}"))
     path = table_beside(checkpoint_path)
     save_table(path, table)
     return path
@@ -113,6 +139,8 @@ def _export(
         "mnist_edge.checkpoint_sha256": checkpoint.sha256,
         "mnist_edge.input": "image: uint8 [N, 1, 28, 28], 0 to 255, ink bright on dark",
         "mnist_edge.output": "logits: float32 [N, 10]",
+        TEMPERATURE_KEY: str(table.confidence.temperature),
+        REJECT_BELOW_KEY: str(table.confidence.reject_below),
         "mnist_edge.recipe": f"{checkpoint.facts.recipe['name']}, seed {checkpoint.facts.seed}",
     }
     for model in (float_onnx, int8_onnx):
@@ -152,6 +180,7 @@ def _export(
         **CONTRACT,
         "training": {"recipe": checkpoint.facts.recipe, "seed": checkpoint.facts.seed},
         "calibration": _describe_subset(table),
+        "confidence": asdict(table.confidence),
         "files": files,
         "golden": {
             "file": GOLDEN_FILE,

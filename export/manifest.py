@@ -1,7 +1,8 @@
 """The manifest of a folder of artifacts: what each file is, its digest and what was measured on it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from export.model_card import model_card
 from export.publish import publish, staging
 from mnist_edge.data import DIGITS, IMAGE_SIZE
 from mnist_edge.errors import ArtifactError
-from mnist_edge.evaluation import Evaluation
+from mnist_edge.evaluation import ConfidenceEvaluation, Evaluation
+from mnist_edge.field.suite import FieldResult, mean_accuracy
 from mnist_edge.files import sha256_of
 
 MANIFEST_FILE = "manifest.json"
@@ -60,12 +62,14 @@ def file_entries(folder: Path, names: Mapping[str, Mapping[str, Any]]) -> dict[s
 
 
 def accuracies_that_hold(former: Manifest, files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Give those recorded accuracies that were measured on files of the same bytes."""
+    """Give those recorded measurements that were made on files of the same bytes."""
     recorded: dict[str, Any] = former.get("accuracy", {})
     return {name: entry for name, entry in recorded.items() if files.get(name, {}).get("sha256") == entry["sha256"]}
 
 
-def record_accuracies(folder: Path, data_set: str, measured: Mapping[str, Evaluation]) -> None:
+def record_accuracies(
+    folder: Path, data_set: str, measured: Mapping[str, tuple[Evaluation, ConfidenceEvaluation]]
+) -> None:
     """Write what was measured on a folder's models into its manifest and its model card.
 
     Args:
@@ -76,20 +80,42 @@ def record_accuracies(folder: Path, data_set: str, measured: Mapping[str, Evalua
     Raises:
         ArtifactError: the manifest is damaged, or a file is not the one that it names.
     """
-    folder = folder.resolve()  # behind a link, what it points to is replaced
-    manifest = read_manifest(folder)
-    with staging(folder) as staged:
-        for name, evaluation in measured.items():
-            digest = sha256_of(staged / name)
-            if manifest["files"].get(name, {}).get("sha256") != digest:
-                raise ArtifactError(folder / name, "is not the file that the manifest names; export it first")
-            manifest["accuracy"][name] = {
+    _record(
+        folder,
+        {
+            name: {
                 "data_set": data_set,
                 "images": evaluation.images,
                 "correct": evaluation.correct,
                 "top1": evaluation.accuracy,
-                "sha256": digest,
+                **asdict(confidence),
             }
-        manifest["accuracy"] = dict(sorted(manifest["accuracy"].items()))
+            for name, (evaluation, confidence) in measured.items()
+        },
+    )
+
+
+def record_field(model: Path, results: Sequence[FieldResult]) -> None:
+    """Write what a model made of the field suite into its folder's manifest and model card.
+
+    Raises:
+        ArtifactError: the manifest is damaged, or the model is not the one that it names.
+    """
+    kinds = {f"{result.group}, {result.kind}": result.accuracy for result in results}
+    means = {group: mean_accuracy(results, group) for group in ("photograph", "corruption")}
+    _record(model.parent, {model.name: {"field": {"images_a_kind": results[0].images, "means": means, "kinds": kinds}}})
+
+
+def _record(folder: Path, facts: Mapping[str, Mapping[str, Any]]) -> None:
+    folder = folder.resolve()  # behind a link, what it points to is replaced
+    manifest = read_manifest(folder)
+    recorded = manifest["accuracy"]
+    with staging(folder) as staged:
+        for name, measured in facts.items():
+            digest = sha256_of(staged / name)
+            if manifest["files"].get(name, {}).get("sha256") != digest:
+                raise ArtifactError(folder / name, "is not the file that the manifest names; export it first")
+            recorded[name] = {"sha256": digest, **recorded.get(name, {}), **measured}
+        manifest["accuracy"] = {name: dict(sorted(recorded[name].items())) for name in sorted(recorded)}
         write_manifest(staged, manifest)
         publish(staged, folder)

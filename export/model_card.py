@@ -2,20 +2,25 @@
 
 from typing import Any
 
+_WORST_KINDS = 6
+
 
 def model_card(manifest: dict[str, Any]) -> str:
     """Write the card of a folder of artifacts in Markdown."""
-    name, training = manifest["name"], manifest["training"]
+    name, training, confidence = manifest["name"], manifest["training"], manifest["confidence"]
     recipe = training["recipe"]
     files = "\n".join(
         f"| `{file}` | {facts['bytes']:,} | `{facts['sha256'][:16]}…` |" for file, facts in manifest["files"].items()
     )
     accuracies = "\n".join(
-        f"| `{file}` | {entry['top1']:.2%} | {entry['correct']:,} of {entry['images']:,} | {entry['data_set']} |"
+        f"| `{file}` | {entry['top1']:.2%} | {entry['correct']:,} of {entry['images']:,} | "
+        f"{entry['expected_calibration_error']:.2%} | {entry['rejected']:.2%} | {entry['data_set']} |"
         for file, entry in manifest["accuracy"].items()
+        if "top1" in entry
     )
     measured = (
-        f"| file | top-1 accuracy | correct | data set |\n| --- | --- | --- | --- |\n{accuracies}"
+        "| file | top-1 accuracy | correct | calibration error | rejected | data set |\n"
+        f"| --- | --- | --- | --- | --- | --- |\n{accuracies}"
         if accuracies
         else f"Not measured on these files yet: `mnist-edge evaluate {name} --record`."
     )
@@ -41,8 +46,7 @@ centred by its mass as MNIST's are. `logits`, float32 `[N, 10]`. `runtime.Predic
 ## Training
 
 Recipe `{recipe["name"]}`: {recipe["epochs"]} epoch(s) of MNIST's training images in batches of {recipe["batch_size"]},
-{recipe["validation_images"]:,} of them held out, Adam with a learning rate of {recipe["peak_learning_rate"]:g} \
-to {recipe["final_learning_rate"]:g}, seed {training["seed"]}.
+{recipe["validation_images"]:,} of them held out, {_optimizer(recipe)}, seed {training["seed"]}.{_augmentation(recipe)}
 
 ## Files
 
@@ -56,11 +60,48 @@ Operators: {operators}.
 
 Activation ranges: {manifest["calibration"]}.
 
+Confidence: logits are divided by {confidence["temperature"]:g} before the softmax, and below
+{confidence["reject_below"]:.1%} a picture is taken for no digit; both fitted on {confidence["fitted_on"]}.
+
 Made with {versions}.
 
 ## Where it fails
 
-It was trained on MNIST alone: single digits, written by hand in the United States, scanned in the 1990s. It gives
-a digit for everything, letters and scribbles included; several digits in one picture, a 7 or 1 written another
-country's way and strokes that are cut off are named wrongly more often.
+{_failures(manifest)}
+It was trained on MNIST alone: single digits, written by hand in the United States, scanned in the 1990s. Several digits
+in one picture, outlined digits, a 1 with a long upstroke and strokes that are cut off are named wrongly more often.
+Letters that a digit looks like (O, I, S, Z, q) pass for one, and of other letters and drawings some do.
 """
+
+
+def _optimizer(recipe: dict[str, Any]) -> str:
+    rates = f"a learning rate of {recipe['peak_learning_rate']:g} to {recipe['final_learning_rate']:g}"
+    if recipe.get("muon_learning_rate") is None:
+        return f"Adam with {rates}"
+    return f"AdamW with {rates} and Muon, from {recipe['muon_learning_rate']:g}, for the inner layers"
+
+
+def _augmentation(recipe: dict[str, Any]) -> str:
+    if not recipe.get("augmentation"):
+        return ""
+    return (
+        "\nDigits are moved, bent, blurred, broken and soiled on the way, and each batch holds "
+        f"{recipe['outliers']} images that show no digit, for which the network learns to be undecided."
+    )
+
+
+def _failures(manifest: dict[str, Any]) -> str:
+    """Give the kinds of the field suite that the int8 model is worst at."""
+    field = manifest["accuracy"].get("model.int8.onnx", {}).get("field")
+    if field is None:
+        return (
+            f"Not measured on the field suite yet: `mnist-edge evaluate {manifest['name']} --suite field --record`.\n"
+        )
+    worst = sorted(field["kinds"].items(), key=lambda kind: kind[1])[:_WORST_KINDS]
+    rows = "\n".join(f"| {kind} | {accuracy:.1%} |" for kind, accuracy in worst)
+    means = field["means"]
+    return (
+        f"The field suite turns {field['images_a_kind']:,} test images into each kind of photograph and corruption: "
+        f"{means['photograph']:.2%} and\n{means['corruption']:.2%} are named rightly in the mean. The worst kinds:\n\n"
+        f"| kind | accuracy |\n| --- | ---: |\n{rows}\n"
+    )

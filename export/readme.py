@@ -3,6 +3,7 @@
 A table stands between `<!-- NAME -->` and `<!-- /NAME -->`.
 """
 
+import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from mnist_edge.machine import Machine
 DOCS = ARTIFACTS.parent / "docs"
 BENCHMARK = DOCS / "benchmark.json"
 TRAINING = DOCS / "training.json"
+ONE_EPOCH = DOCS / "one-epoch.json"
 
 
 def accuracy_table(artifacts: Path = ARTIFACTS) -> str:
@@ -29,16 +31,55 @@ def accuracy_table(artifacts: Path = ARTIFACTS) -> str:
             rows.append(
                 f"| `artifacts/{manifest['name']}/{file}` | {manifest['parameters']:,} | {manifest['multiply_adds']:,} "
                 f"| {manifest['files'][file]['bytes']:,} | {measured['top1']:.2%} "
-                f"| `{recipe['name']}`, {recipe['epochs']} epoch, seed {manifest['training']['seed']} |"
+                f"| {measured['expected_calibration_error']:.2%} "
+                f"| `{recipe['name']}`, {recipe['epochs']} epochs, seed {manifest['training']['seed']} |"
             )
     made_with = _versions({package: versions[package] for package in ("torch", "onnx", "onnxruntime")})
     return "\n".join(
         [
-            "| file | parameters | multiply-adds | bytes | top-1 accuracy | recipe |",
-            "| --- | ---: | ---: | ---: | ---: | --- |",
+            "| file | parameters | multiply-adds | bytes | top-1 accuracy | calibration error | recipe |",
+            "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
             *rows,
             "",
             f"Measured on MNIST's 10,000 test images, trained on its 60,000 training images; {made_with}.",
+        ]
+    )
+
+
+def one_epoch_table(path: Path = ONE_EPOCH) -> str:
+    """Give the accuracies after one epoch by the reference's recipe."""
+    found = json.loads(path.read_text("utf-8"))
+    rows = [
+        f"| {name.upper()} | {model['top1'][FLOAT_FILE]:.2%} | {model['top1'][INT8_FILE]:.2%} | {model['seed']} |"
+        for name, model in found["models"].items()
+    ]
+    versions = _versions(found["models"]["v2"]["versions"])
+    return "\n".join(
+        [
+            f"| one epoch, recipe `{found['recipe']}` | float32 | int8 | seed |",
+            "| --- | ---: | ---: | ---: |",
+            *rows,
+            "",
+            f"Top-1 on MNIST's 10,000 test images; {versions}.",
+        ]
+    )
+
+
+def field_table(artifacts: Path = ARTIFACTS) -> str:
+    """Give how often the int8 models are right on each kind of the field suite."""
+    found = {name: read_manifest(artifacts / name)["accuracy"][INT8_FILE]["field"] for name in ("v1", "v2")}
+    means = [[f"{field['means'][group]:.2%}" for field in found.values()] for group in ("photograph", "corruption")]
+    rows = [_row("**photographs**, mean", means[0]), _row("**corruptions**, mean", means[1])]
+    rows += [_row(kind, [f"{field['kinds'][kind]:.1%}" for field in found.values()]) for kind in found["v2"]["kinds"]]
+    images = found["v2"]["images_a_kind"]
+    return "\n".join(
+        [
+            _row("field suite, int8", [name.upper() for name in found]),
+            "| --- | ---: | ---: |",
+            *rows,
+            "",
+            f"Top-1 on {images:,} pictures of each kind, made of MNIST's test images by code; `mnist-edge evaluate "
+            "--suite field`.",
         ]
     )
 
@@ -125,7 +166,13 @@ def _versions(versions: Mapping[str, str]) -> str:
 
 def with_tables(text: str, artifacts: Path = ARTIFACTS) -> str:
     """Give a page with its tables written anew."""
-    tables = {"accuracy": accuracy_table(artifacts), "speed": speed_table(), "training": training_table()}
+    tables = {
+        "accuracy": accuracy_table(artifacts),
+        "field": field_table(artifacts),
+        "one-epoch": one_epoch_table(),
+        "speed": speed_table(),
+        "training": training_table(),
+    }
     for name, table in tables.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
         text = pattern.sub(lambda match, table=table: f"{match[1]}{table}{match[2]}", text)  # type: ignore[misc]

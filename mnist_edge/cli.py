@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 from typer.core import TyperGroup
@@ -17,17 +17,17 @@ from mnist_edge import console
 from mnist_edge.errors import GateError, MissingExtraError, MnistEdgeError, UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mnist_edge.benchmark.results import Benchmark, TrainingBenchmark
     from mnist_edge.data import Split, SplitName
-    from mnist_edge.evaluation import Evaluation
+    from mnist_edge.evaluation import ConfidenceEvaluation, Evaluation
+    from mnist_edge.field.suite import FieldResult
     from mnist_edge.layers import Layer
 
-FAILED, USAGE, REFUSED, INTERNAL, INTERRUPTED = 1, 2, 3, 70, 130
+FAILED, USAGE, REFUSED, NO_DIGIT, INTERNAL, INTERRUPTED = 1, 2, 3, 4, 70, 130
 _EXIT_CODES = (
     "Exit codes: 0 done, 1 failed (or one of several inputs did), 2 wrong usage, "
-    "3 refused by a check (budget, parity, self-test), 70 a defect of this program, 130 interrupted."
+    "3 refused by a check (budget, parity, self-test), 4 an image shows no digit, 70 a defect of this program, "
+    "130 interrupted."
 )
 _MODELS = ("v1", "v2")
 _EXTRAS = {
@@ -36,7 +36,16 @@ _EXTRAS = {
 }
 """Which extra brings a package that may be missing."""
 _IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+_MANY_IMAGES = 256
 _ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
+
+
+class _Measured(NamedTuple):
+    """What was measured of a model, and its ONNX file's path; a checkpoint has neither path nor confidence."""
+
+    path: Path | None
+    evaluation: "Evaluation"
+    confidence: "ConfidenceEvaluation | None"
 
 
 class _Commands(TyperGroup):
@@ -63,6 +72,7 @@ DataOption = Annotated[
     Path | None,
     typer.Option("--data", metavar="DIR", help="Folder of the four MNIST files.", show_default="$MNIST_EDGE_DATA"),
 ]
+Suite = Literal["mnist", "field"]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 BudgetOption = Annotated[int, typer.Option("--max-parameters", min=1, help="Refuse models of this many or more.")]
 
@@ -166,52 +176,93 @@ def predict(
     model: Annotated[str, typer.Option(help="v1, v2, or an ONNX file or its folder.")] = "v2",
     top: Annotated[int, typer.Option(min=1, max=10, help="Name this many digits.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    reject: Annotated[
+        bool, typer.Option("--reject/--no-reject", help="Say of what is no digit that it is none.")
+    ] = True,
+    reject_below: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Least confidence of a digit.", show_default="the model's own")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that read images.", show_default="all cores if many")
+    ] = None,
+    explain: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Draw what the network saw, PNG; of one image.")
+    ] = None,
 ) -> None:
     """Name the digit in each image, a line each; images that cannot be read are reported and passed over."""
-    from runtime import ImageError, Predictor
+    from mnist_edge import reports
+    from mnist_edge.machine import usable_cores
+    from runtime import ImageError, Predictor, predict_stream
 
-    predictor = Predictor(model)
-    failed = False
-    for name, source in _images(inputs):
-        try:
-            prediction = predictor.predict(source)
-        except ImageError as error:
-            failed = True
-            said = str(error)
-            print(f"error: {said if name in said else f'{name}: {said}'}", file=sys.stderr, flush=True)
-            continue
-        ranked = prediction.top(top)
-        if as_json:
-            line = {"file": name, **asdict(prediction), "top": [{"digit": d, "probability": p} for d, p in ranked]}
-            print(json.dumps(line), flush=True)
-        else:
-            print(f"{name}: " + ", ".join(f"{digit} ({share:.1%})" for digit, share in ranked), flush=True)
-    if failed:
-        raise typer.Exit(FAILED)
+    if as_json and as_csv:
+        raise typer.BadParameter("give one of --json and --csv", param_hint="--csv")
+    images = _list_images(inputs)
+    if explain is not None and (len(images) != 1 or images == ["-"]):
+        raise typer.BadParameter("explains one image, of a file", param_hint="--explain")
+    predictor = Predictor(model, reject_below=reject_below if reject else 0)
+    processes = workers or (usable_cores() if len(images) >= _MANY_IMAGES else 1)
+    if as_csv:
+        reports.print_csv_header()
+    failed = rejected = False
+    with console.image_progress(len(images)) as on_image:
+        sources = (sys.stdin.buffer.read() if name == "-" else name for name in images)
+        for name, found in zip(images, predict_stream(predictor, sources, processes), strict=True):
+            on_image()
+            if isinstance(found, ImageError):
+                failed = True
+                said = str(found)
+                print(f"error: {said if name in said else f'{name}: {said}'}", file=sys.stderr, flush=True)
+                continue
+            rejected |= found.rejected is not None
+            reports.print_prediction(name, found, top, "json" if as_json else "csv" if as_csv else "text")
+            if explain is not None:
+                _explain_image(name, explain, reports.describe_prediction(found, top))
+    if failed or rejected:
+        raise typer.Exit(FAILED if failed else NO_DIGIT)
 
 
 @app.command(epilog="Example: mnist-edge evaluate artifacts/v1/model.onnx v1 --data ~/mnist")
 def evaluate(
     models: Annotated[list[str] | None, typer.Argument(help="v1 or v2 (int8), or files.", show_default="v2")] = None,
-    record: Annotated[bool, typer.Option("--record", help="Write accuracies into the models' manifests.")] = False,
+    suite: Annotated[
+        Suite, typer.Option(help="The test images as they are, or as photographs and corrupted.")
+    ] = "mnist",
+    record: Annotated[
+        bool, typer.Option("--record", help="Write what is measured into the models' manifests.")
+    ] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure models on MNIST's 10,000 test images: accuracy, digits, confusion."""
+    """Measure models on MNIST's 10,000 test images: accuracy, digits, confusion, confidence.
+
+    The field suite makes 500 pictures of each kind of them; three minutes a model.
+    """
     from mnist_edge import reports
 
-    if record and (checkpoints := [name for name in models or () if Path(name).suffix == ".safetensors"]):
-        raise typer.BadParameter(f"writes into manifests, and {checkpoints[0]} has none", param_hint="--record")
+    names = models or ["v2"]
+    if checkpoints := [name for name in names if Path(name).suffix == ".safetensors"]:
+        if record:
+            raise typer.BadParameter(f"writes into manifests, and {checkpoints[0]} has none", param_hint="--record")
+        if suite == "field":
+            raise typer.BadParameter(f"needs an exported model, not {checkpoints[0]}", param_hint="--suite")
     test = _load("test", data)
-    results = {name: _evaluate(name, test) for name in models or ["v2"]}
+    if suite == "field":
+        fields = {name: _evaluate_field(name, test, record) for name in names}
+        if as_json:
+            facts = [reports.field_facts(name, results) for name, results in fields.items()]
+            _print_json(facts[0] if len(facts) == 1 else {"models": facts})
+        else:
+            reports.print_fields(fields)
+        return
+    measured = {name: _evaluate(name, test) for name in names}
     if record:
-        _record(results)
-    found = {name: evaluation for name, (_, evaluation) in results.items()}
+        _record(measured)
     if as_json:
-        facts = [reports.evaluation_facts(name, evaluation) for name, evaluation in found.items()]
+        facts = [reports.evaluation_facts(name, found.evaluation, found.confidence) for name, found in measured.items()]
         _print_json(facts[0] if len(facts) == 1 else {"models": facts})
     else:
-        reports.print_evaluations(found)
+        reports.print_evaluations({name: (found.evaluation, found.confidence) for name, found in measured.items()})
 
 
 @app.command(epilog="Example: mnist-edge benchmark v2 --json v2.json --plot v2.png")
@@ -418,43 +469,67 @@ def _load(split: "SplitName", directory: Path | None) -> "Split":
         return files.load_split(files.ensure_data(directory, on_progress, split), split)
 
 
-def _images(inputs: list[str]) -> "Iterator[tuple[str, str | bytes]]":
-    """Give each image's name and where it is: a path, or the bytes of standard input."""
+def _list_images(inputs: list[str]) -> list[str]:
+    """Name each image: files as they are, those of a folder in order, and `-`."""
+    names: list[str] = []
     for name in inputs:
-        if name == "-":
-            yield "-", sys.stdin.buffer.read()
-        elif Path(name).is_dir():
+        if name != "-" and Path(name).is_dir():
             found = sorted(str(path) for path in Path(name).iterdir() if path.suffix.lower() in _IMAGE_SUFFIXES)
-            # A folder without images is passed on, to be reported like a file that is none.
-            yield from ((path, path) for path in found or [name])
+            names += found or [name]  # a folder without images is passed on, to be reported like a file that is none
         else:
-            yield name, name
+            names.append(name)
+    return names
 
 
-def _evaluate(model: str, test: "Split") -> "tuple[Path | None, Evaluation]":
-    """Measure a model on the test images and give its ONNX file's path, None for a checkpoint."""
-    from mnist_edge.evaluation import Evaluation
+def _explain_image(name: str, path: Path, verdict: str) -> None:
+    from mnist_edge.explanation import save_explanation
+    from runtime.images import read_image
+    from runtime.preprocess import preparation
+
+    save_explanation(path, preparation(read_image(name)).steps, f"{name}: {verdict}")
+
+
+def _evaluate(model: str, test: "Split") -> _Measured:
+    from mnist_edge.evaluation import ConfidenceEvaluation, Evaluation, expected_calibration_error
 
     if Path(model).suffix == ".safetensors":
         from mnist_edge.checkpoint import load_checkpoint
         from mnist_edge.training import evaluate_model
 
-        return None, evaluate_model(load_checkpoint(Path(model)).model, test)
+        return _Measured(None, evaluate_model(load_checkpoint(Path(model)).model, test), None)
     from runtime import Predictor
 
     predictor = Predictor(model)
-    return Path(predictor.path), Evaluation.of(predictor.classify(test.images).digits, test.labels)
+    digits, probabilities = predictor.classify(test.images)
+    confidences = probabilities.max(axis=1)
+    error = expected_calibration_error(confidences, digits == test.labels)
+    confidence = ConfidenceEvaluation(error, float((confidences < predictor.reject_below).mean()))
+    return _Measured(Path(predictor.path), Evaluation.of(digits, test.labels), confidence)
 
 
-def _record(results: "dict[str, tuple[Path | None, Evaluation]]") -> None:
+def _evaluate_field(model: str, test: "Split", record: bool) -> "list[FieldResult]":
+    from mnist_edge.field.suite import KINDS, evaluate_field
+    from runtime import Predictor
+
+    predictor = Predictor(model)
+    with console.step_progress(f"field suite, {model}", len(KINDS)) as on_kind:
+        results = evaluate_field(predictor.predict_batch, test, on_kind=on_kind)
+    if record:
+        from export.manifest import record_field
+
+        record_field(Path(predictor.path), results)
+    return results
+
+
+def _record(measured: dict[str, _Measured]) -> None:
     from export.manifest import record_accuracies
 
-    by_folder: dict[Path, dict[str, Evaluation]] = {}
-    for path, found in results.values():
-        if path is not None:
-            by_folder.setdefault(path.parent, {})[path.name] = found
-    for folder, measured in by_folder.items():
-        record_accuracies(folder, "MNIST test", measured)
+    by_folder: dict[Path, dict[str, tuple[Evaluation, ConfidenceEvaluation]]] = {}
+    for found in measured.values():
+        if found.path is not None and found.confidence is not None:
+            by_folder.setdefault(found.path.parent, {})[found.path.name] = (found.evaluation, found.confidence)
+    for folder, results in by_folder.items():
+        record_accuracies(folder, "MNIST test", results)
 
 
 def _benchmark(models: list[str], data: Path | None, rounds: int) -> "Benchmark":

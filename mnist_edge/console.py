@@ -96,6 +96,21 @@ def step_progress(title: str, steps: int) -> Iterator[Callable[[str], None]]:
         progress.update(task, completed=steps, description="done")
 
 
+@contextmanager
+def image_progress(images: int) -> Iterator[Callable[[], None]]:
+    """Show on stderr how many images are done, where it is a terminal and the lines of results go elsewhere."""
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=images)
+        yield lambda: progress.advance(task)
+
+
 def _print_step(step: "Step") -> None:
     if step.step % _PLAIN_STEPS == 0 or step.step == step.steps:
         print(f"epoch {step.epoch}  step {step.step}/{step.steps}  {_figures(step)}", file=sys.stderr, flush=True)

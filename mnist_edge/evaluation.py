@@ -55,3 +55,26 @@ class Evaluation:
             if true != predicted and images
         ]
         return sorted(mistakes, key=lambda mistake: (-mistake[2], mistake[:2]))[:count]
+
+
+@dataclass(frozen=True)
+class ConfidenceEvaluation:
+    """How far confidences can be trusted, fractions: the expected calibration error, and the share rejected."""
+
+    expected_calibration_error: float
+    rejected: float
+
+
+def expected_calibration_error(confidences: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = 15) -> float:
+    """Give the mean distance between confidence and accuracy, over bins of equal width weighted by their images.
+
+    C. Guo et al., "On Calibration of Modern Neural Networks", 2017, equation 3.
+
+    Args:
+        confidences: `[N]`, 0..1, of the digits named.
+        correct: `[N]`, whether each was right.
+        bins: of 0..1.
+    """
+    places = np.minimum((confidences * bins).astype(np.intp), bins - 1)
+    gaps = np.bincount(places, correct - confidences.astype(np.float64), bins)
+    return float(np.abs(gaps).sum() / len(confidences))

@@ -1,15 +1,22 @@
 """What the commands print for people: the tables and lines of each result."""
 
+import csv
+import json
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mnist_edge.console import print_table
 from mnist_edge.data import DIGITS
 from mnist_edge.evaluation import Evaluation
+from mnist_edge.field.suite import mean_accuracy
 
 if TYPE_CHECKING:
     from mnist_edge.benchmark.results import Benchmark, Timing, TrainingBenchmark
+    from mnist_edge.evaluation import ConfidenceEvaluation
+    from mnist_edge.field.suite import FieldResult
     from mnist_edge.layers import Layer
     from mnist_edge.machine import Machine
     from mnist_edge.training import TrainingResult
@@ -63,14 +70,52 @@ def print_export(out: Path, manifests: Sequence[Mapping[str, Any]], differences:
         print(f"{manifest['name']} int8 operators: {', '.join(f'{count} {kind}' for kind, count in found.items())}")
 
 
-def print_evaluations(results: Mapping[str, Evaluation]) -> None:
+def describe_prediction(prediction: Any, top: int) -> str:
+    """Name the most probable digits of a `runtime.Prediction` and their shares, and say if the image shows none."""
+    digits = ", ".join(f"{digit} ({share:.1%})" for digit, share in prediction.top(top))
+    return digits if prediction.rejected is None else f"no digit, {prediction.rejected}; at most {digits}"
+
+
+def print_csv_header() -> None:
+    """Print the columns' names of `print_prediction` as CSV."""
+    _print_csv(["file", "digit", "confidence", "rejected", *(f"probability_{digit}" for digit in range(DIGITS))])
+
+
+def print_prediction(name: str, prediction: Any, top: int, form: Literal["text", "json", "csv"]) -> None:
+    """Print the prediction of one image on a line, at once."""
+    if form == "text":
+        print(f"{name}: {describe_prediction(prediction, top)}", flush=True)
+    elif form == "csv":
+        shares = prediction.probabilities
+        _print_csv([name, prediction.digit, prediction.confidence, prediction.rejected or "", *shares])
+    else:
+        ranked = [{"digit": digit, "probability": share} for digit, share in prediction.top(top)]
+        print(json.dumps({"file": name, **asdict(prediction), "top": ranked}), flush=True)
+
+
+def _print_csv(cells: Sequence[object]) -> None:
+    csv.writer(sys.stdout, lineterminator="\n").writerow(cells)
+    sys.stdout.flush()
+
+
+def print_evaluations(results: "Mapping[str, tuple[Evaluation, ConfidenceEvaluation | None]]") -> None:
     """Print the accuracies of models, then the digits and the confusion of each."""
     print_table(
-        "MNIST test, top-1",
-        ("model", "accuracy", "correct", "of"),
-        [(name, f"{found.accuracy:.2%}", found.correct, found.images) for name, found in results.items()],
+        "MNIST test",
+        ("model", "top-1", "correct", "of", "calibration error", "rejected"),
+        [
+            (
+                name,
+                f"{found.accuracy:.2%}",
+                found.correct,
+                found.images,
+                _percent(confidence.expected_calibration_error if confidence else None),
+                _percent(confidence.rejected if confidence else None),
+            )
+            for name, (found, confidence) in results.items()
+        ],
     )
-    for name, found in results.items():
+    for name, (found, _) in results.items():
         print_table(
             f"{name}: by digit",
             ("digit", "recall", "precision"),
@@ -84,7 +129,7 @@ def print_evaluations(results: Mapping[str, Evaluation]) -> None:
         _print_worst_pairs(found)
 
 
-def evaluation_facts(model: str, found: Evaluation) -> dict[str, Any]:
+def evaluation_facts(model: str, found: Evaluation, confidence: "ConfidenceEvaluation | None") -> dict[str, Any]:
     """Give what was measured of one model as `evaluate --json` prints it."""
     return {
         "model": model,
@@ -92,9 +137,39 @@ def evaluation_facts(model: str, found: Evaluation) -> dict[str, Any]:
         "images": found.images,
         "correct": found.correct,
         "accuracy": found.accuracy,
+        **(asdict(confidence) if confidence is not None else {}),
         "recall": [found.recall(digit) for digit in range(DIGITS)],
         "precision": [found.precision(digit) for digit in range(DIGITS)],
         "confusion": found.confusion,
+    }
+
+
+def print_fields(fields: "Mapping[str, Sequence[FieldResult]]") -> None:
+    """Print how often models are right on each kind of the field suite, and how often they reject it."""
+    columns = [column for name in fields for column in (name, f"{name} rejects")]
+    rows = [
+        (
+            f"{kind[0].group}: {kind[0].kind}",
+            *(cell for one in kind for cell in (_percent(one.accuracy), _percent(one.rejected / one.images))),
+        )
+        for kind in zip(*fields.values(), strict=True)
+    ]
+    print_table(f"Field suite, {next(iter(fields.values()))[0].images:,} pictures a kind", ("kind", *columns), rows)
+    for name, results in fields.items():
+        means = {group: mean_accuracy(results, group) for group in ("photograph", "corruption")}
+        print(
+            f"{name}: mean of the photographs {means['photograph']:.2%}, of the corruptions {means['corruption']:.2%}"
+        )
+
+
+def field_facts(model: str, results: "Sequence[FieldResult]") -> dict[str, Any]:
+    """Give what one model made of the field suite as `evaluate --suite field --json` prints it."""
+    return {
+        "model": model,
+        "data_set": "MNIST test, field suite",
+        "photographs": mean_accuracy(results, "photograph"),
+        "corruptions": mean_accuracy(results, "corruption"),
+        "kinds": [{**asdict(result), "accuracy": result.accuracy} for result in results],
     }
 
 

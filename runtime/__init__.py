@@ -14,6 +14,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from .errors import ImageError, ModelError, PredictorError
 from .predictor import Classification, Prediction, Predictor, SelftestReport
+from .stream import predict_stream
 
 __all__ = [
     "Classification",
@@ -23,4 +24,5 @@ __all__ = [
     "Predictor",
     "PredictorError",
     "SelftestReport",
+    "predict_stream",
 ]

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from .errors import ModelDigestError, ModelFormatError, ModelNotFoundError
 
 ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
 """The packaged models: beside this package in a checkout as in an installed wheel."""
+
+TEMPERATURE_KEY, REJECT_BELOW_KEY = "mnist_edge.temperature", "mnist_edge.reject_below"
+"""Entries of a model's metadata: how its logits become probabilities, and which of them to trust."""
 
 MODEL_FILE = "model.int8.onnx"
 MANIFEST_FILE = "manifest.json"
@@ -96,6 +100,23 @@ def load_golden(model: ModelFile) -> Golden | None:
     if not len(golden.images) == len(golden.logits) > 0:
         raise ModelFormatError(str(path), f"holds {len(golden.logits)} logits for {len(golden.images)} images")
     return golden
+
+
+def read_confidence(model: ModelFile, metadata: Mapping[str, str]) -> tuple[float, float]:
+    """Give the temperature and the least confidence that a model's metadata states; 1 and 0 where it does not.
+
+    Raises:
+        ModelFormatError: they are no such numbers.
+    """
+    try:
+        temperature, reject_below = float(metadata.get(TEMPERATURE_KEY, 1)), float(metadata.get(REJECT_BELOW_KEY, 0))
+    except ValueError as error:
+        raise ModelFormatError(str(model.path), f"its metadata is damaged ({error})") from error
+    if not (0 < temperature < float("inf") and 0 <= reject_below <= 1):
+        raise ModelFormatError(
+            str(model.path), f"its metadata is damaged: temperature {temperature}, least confidence {reject_below}"
+        )
+    return temperature, reject_below
 
 
 def _find(model: str | os.PathLike[str]) -> Path:

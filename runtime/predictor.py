@@ -11,20 +11,27 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from .errors import ImageShapeError, ImageTypeError, SelftestError, SettingsError
+from .errors import BlankImageError, ImageShapeError, ImageTypeError, SelftestError, SettingsError
 from .images import ImageSource, read_image
-from .model_files import load_golden, load_model
-from .preprocess import SIZE, prepare
+from .model_files import load_golden, load_model, read_confidence
+from .preprocess import SIZE, preparation
 from .session import Session
+
+MIN_KEPT_SHARE = 0.3
+"""Of all marks that a picture shows, the least share that a digit is; less is noise."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A digit, the probability that the model gives it, and the probabilities of 0 to 9."""
+    """A digit, the probability that it is the right one, and the probabilities of 0 to 9.
+
+    `rejected` says why the picture should not be taken for a digit at all, and is None where it should.
+    """
 
     digit: int
     confidence: float
     probabilities: tuple[float, ...]
+    rejected: str | None = None
 
     def top(self, count: int) -> list[tuple[int, float]]:
         """Give the `count` most probable digits with their probabilities, the best first."""
@@ -37,6 +44,13 @@ class Classification(NamedTuple):
 
     digits: NDArray[np.int64]
     probabilities: NDArray[np.float32]
+
+
+class PreparedDigit(NamedTuple):
+    """A picture's 28×28 pixels, uint8, and, where they cannot be a digit, why."""
+
+    pixels: NDArray[np.uint8]
+    no_digit: str | None
 
 
 @dataclass(frozen=True)
@@ -62,6 +76,7 @@ class Predictor:
         threads: int = 1,
         providers: Sequence[str] = ("CPUExecutionProvider",),
         memory_arena: bool = False,
+        reject_below: float | None = None,
     ) -> None:
         """Load a model and check it.
 
@@ -71,6 +86,8 @@ class Predictor:
             threads: to share out the images of a call among, where there are more than 32.
             providers: ONNX Runtime's execution providers, in order of preference.
             memory_arena: keep working memory between calls, for large batches; costs memory.
+            reject_below: confidence, 0..1, below which a prediction is rejected; by default the model's own
+                threshold. With 0 nothing is rejected, and a blank picture is an error.
 
         Raises:
             ModelNotFoundError: there is no such model.
@@ -84,7 +101,10 @@ class Predictor:
         available = onnxruntime.get_available_providers()
         if isinstance(providers, str) or not providers or not set(providers) <= set(available):
             raise SettingsError(f"providers is {providers!r}; give a list of some of {', '.join(available)}")
+        if reject_below is not None and not 0 <= reject_below <= 1:
+            raise SettingsError(f"reject_below is {reject_below}; a confidence is 0 to 1")
         self._settings = (threads, tuple(providers), memory_arena)
+        self._reject_below = reject_below
         self._file = load_model(model)
         self._start()
 
@@ -98,8 +118,21 @@ class Predictor:
         """The SHA-256 of the model's bytes, in hexadecimal."""
         return self._file.sha256
 
+    @property
+    def temperature(self) -> float:
+        """What the model's logits are divided by to make probabilities that mean what they say."""
+        return self._confidence[0]
+
+    @property
+    def reject_below(self) -> float:
+        """The confidence below which a prediction is rejected."""
+        return self._confidence[1] if self._reject_below is None else self._reject_below
+
     def predict(self, image: ImageSource) -> Prediction:
         """Name the digit in a picture of any size, dark on light or light on dark.
+
+        A picture that seems to show no digit still gets the most probable one; `Prediction.rejected`
+        then says why it should not be trusted.
 
         Args:
             image: a path, an image file's bytes, a Pillow image, or pixels uint8 `[H, W]` or
@@ -120,14 +153,26 @@ class Predictor:
         """
         if isinstance(images, str | bytes):
             raise ImageTypeError("predict_batch takes several images: give a list, or use predict for one")
-        prepared = [prepare(read_image(image)) for image in images]
-        if not prepared:
+        return self.predict_prepared([prepare_source(image, self.reject_below > 0) for image in images])
+
+    def predict_prepared(self, digits: Sequence[PreparedDigit]) -> list[Prediction]:
+        """Name digits that `prepare_source` made, perhaps in another process."""
+        if not digits:
             return []
-        digits, probabilities = self.classify(np.stack(prepared))
+        named, probabilities = self.classify(np.stack([digit.pixels for digit in digits]))
         return [
-            Prediction(digit, row[digit], tuple(row))
-            for digit, row in zip(digits.tolist(), probabilities.tolist(), strict=True)
+            Prediction(digit, row[digit], tuple(row), self._rejection(prepared, row[digit]))
+            for digit, row, prepared in zip(named.tolist(), probabilities.tolist(), digits, strict=True)
         ]
+
+    def _rejection(self, digit: PreparedDigit, confidence: float) -> str | None:
+        if not self.reject_below:
+            return None
+        if digit.no_digit is not None:
+            return digit.no_digit
+        if confidence < self.reject_below:
+            return f"unlike a digit: the confidence of {confidence:.1%} is below {self.reject_below:.1%}"
+        return None
 
     def classify(self, pixels: NDArray[np.uint8]) -> Classification:
         """Classify digits that are prepared already; no preparation takes place.
@@ -141,6 +186,8 @@ class Predictor:
         """
         logits = self.logits(pixels)
         digits = logits.argmax(1)
+        if self.temperature != 1:
+            logits *= np.float32(1 / self.temperature)
         return Classification(digits, softmax(logits, digits))
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -181,11 +228,12 @@ class Predictor:
 
     def __getstate__(self) -> dict[str, Any]:
         """Give what a copy in another process is built from: the model's bytes and the settings."""
-        return {"settings": self._settings, "file": self._file}
+        return {"settings": self._settings, "file": self._file, "reject_below": self._reject_below}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Build the session anew."""
         self._settings, self._file = state["settings"], state["file"]
+        self._reject_below = state["reject_below"]
         self._start()
 
     def __repr__(self) -> str:
@@ -195,6 +243,7 @@ class Predictor:
     def _start(self) -> Session:
         session = Session(self._file, *self._settings)
         self._session: Session | None = session
+        self._confidence = read_confidence(self._file, session.metadata)
         _predictors.add(self)
         return session
 
@@ -219,6 +268,26 @@ def _after_fork_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):  # Windows does not fork
     os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def prepare_source(image: ImageSource, accept_blank: bool = True) -> PreparedDigit:
+    """Read and prepare a picture; needs no model.
+
+    Raises:
+        BlankImageError: nothing stands out from the background, and `accept_blank` is False.
+        ImageError: the picture cannot be used.
+    """
+    pixels = read_image(image)
+    try:
+        prepared = preparation(pixels)
+        noise = None
+        if prepared.kept_share < MIN_KEPT_SHARE:
+            noise = f"noise: the largest mark is {prepared.kept_share:.0%} of what the image shows"
+        return PreparedDigit(prepared.digit, noise)
+    except BlankImageError as error:
+        if not accept_blank:
+            raise
+        return PreparedDigit(np.zeros((SIZE, SIZE), np.uint8), str(error))
 
 
 def softmax(logits: NDArray[np.float32], digits: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -5,26 +5,56 @@ smoothing leaves grey levels, and the centre of mass goes to the middle of the 2
 (Y. LeCun et al., "Gradient-based learning applied to document recognition", 1998, section III.A).
 """
 
-from typing import TypeAlias
+import itertools
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import BlankImageError
+from .ink import Grey, find_ink, highest, level_of_share, otsu_threshold, smooth
+from .parts import Mask, keep_digit, remove_rules
 
 SIZE = 28
 BOX_SIZE = 20
-MAX_SIDE = 1_024
-"""Of the image that ink is looked for in: a larger one tells no more of a digit."""
-MIN_CONTRAST = 16.0
-"""Grey levels, of 255, that ink and background differ by at least."""
 
 # Measured on the 60,000 training images: the ink's longer side is 20 pixels (13 times 19), its centre of mass
-# lies between rows and columns 13.48 and 14.50.
+# lies between rows and columns 13.48 and 14.50, and strokes are 1.4 to 4.2 pixels wide (first and last percent).
 _CENTRE = 14.0
 _CENTRE_TOLERANCE = 0.55
+_NATIVE_BORDER_SHARE = 0.9
+_MIN_STROKE_WIDTH = 1.5
+_MAX_STROKE_WIDTH = 4.2
 
-Grey: TypeAlias = NDArray[np.floating]
+_GRID = 128
+"""Strokes are told from specks and lines on a grid of at most so many cells a side."""
+_FINE_SIZE = 80
+"""Strokes are widened and thinned in a box of this size."""
+_FAINT = 32.0
+_MAX_SHARPENING = 3.0
+_EDGE_LEVEL = 140.0
+"""Where a stroke's edge lies in a small picture."""
+_PAPER_DEVIATIONS, _INK_DEVIATIONS = 2.0, 4.0
+_FADED_SHARE = 0.4
+"""Of the way from paper to Otsu's threshold."""
+_PRESSURE_WINDOW = 1 / 8
+_LEAST_PRESSURE = 100.0
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What was made of an image on the way to 28×28 pixels.
+
+    `steps` has grey levels 0..255 by name, in order; `kept_share` is the digit's share of all marks that
+    the image shows, borders and frames not counted: noise has many, none of which is most of them.
+    """
+
+    steps: dict[str, Grey]
+    kept_share: float
+
+    @property
+    def digit(self) -> NDArray[np.uint8]:
+        """The prepared digit, `[28, 28]`."""
+        return list(self.steps.values())[-1].astype(np.uint8)
 
 
 def prepare(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -41,97 +71,44 @@ def prepare(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Raises:
         BlankImageError: nothing stands out from the background.
     """
-    grey = shrink_to_grey(pixels)
-    if pixels.shape[2:] in ((2,), (4,)) and np.ptp(grey) < MIN_CONTRAST:
-        grey = shrink_to_grey(pixels, paper=0)  # light ink on nothing
-    ink = bright_ink(grey)
-    if is_native(ink):
-        return ink.astype(np.uint8)
-    strokes = stretch(ink)
-    digit = fit_box(crop(strokes))
-    return np.rint(centre(digit)).clip(0, 255).astype(np.uint8)
+    return preparation(pixels).digit
 
 
-def shrink_to_grey(pixels: NDArray[np.uint8], paper: int = 255) -> Grey:
-    """Give luminance as `to_grey`, of an image no longer or wider than `MAX_SIDE`.
-
-    A larger image is averaged over squares of whole pixels, in strips of rows, so that memory is
-    bounded by the image's own.
-    """
-    height, width = pixels.shape[:2]
-    factor = -(-max(height, width) // MAX_SIDE)
-    if factor == 1:
-        return to_grey(pixels, paper)
-    columns = np.arange(0, width, factor)
-    widths = np.diff(columns, append=width)
-    rows = []
-    for top in range(0, height, factor):
-        strip = to_grey(pixels[top : top + factor], paper)
-        rows.append(np.add.reduceat(strip.mean(axis=0), columns) / widths)
-    return np.rint(np.stack(rows)).astype(np.float32)
-
-
-def to_grey(pixels: NDArray[np.uint8], paper: int = 255) -> Grey:
-    """Give luminance, float32 `[H, W]` of whole levels 0..255, with transparent pixels laid on white or other `paper`.
-
-    The weights are those of ITU-R BT.601, as Pillow's `L`.
-    """
-    if pixels.ndim == 2:
-        return pixels.astype(np.float32)
-    channels = pixels.astype(np.float32)
-    colours = channels.shape[2] - (channels.shape[2] in (2, 4))
-    weights = np.array([1.0] if colours == 1 else [0.299, 0.587, 0.114], np.float32)
-    grey: Grey = channels[..., :colours] @ weights
-    if channels.shape[2] != colours:
-        opacity = channels[..., -1] / 255
-        grey = grey * opacity + paper * (1 - opacity)
-    return np.rint(grey)
-
-
-def bright_ink(grey: Grey) -> Grey:
-    """Turn an image so that its ink is the bright part.
-
-    Ink is the class of pixels, split by Otsu's threshold, that covers less of the image's border;
-    where the border is evenly split, the class with fewer pixels.
+def preparation(pixels: NDArray[np.uint8]) -> Preparation:
+    """Prepare an image and tell how.
 
     Raises:
-        BlankImageError: the image has less contrast than `MIN_CONTRAST`.
+        BlankImageError: nothing stands out from the background.
     """
-    contrast = float(grey.max() - grey.min())
-    if contrast < MIN_CONTRAST:
-        raise BlankImageError(contrast, MIN_CONTRAST)
-    bright = grey > otsu_threshold(grey)
-    border = np.concatenate([bright[0], bright[-1], bright[1:-1, 0], bright[1:-1, -1]])
-    share = float(border.mean())
-    bright_is_ink = share < 0.5 or (share == 0.5 and bright.mean() <= 0.5)
-    return grey if bright_is_ink else 255 - grey
+    if (digit := native(pixels)) is not None:
+        return Preparation({"as MNIST's": digit}, 1.0)
+    steps: dict[str, Grey] = {}
+    grey, ink = find_ink(unite_bands(pixels))
+    steps["brightness"], steps["ink, light evened out"] = grey, ink
+    background, faint, strong = ink_levels(ink)
+    mask = ink > faint
+    kept, kept_share = digit_mask(mask, ink, strong)
+    steps["strokes"] = strokes = stretch(ink, background, kept) * surroundings(kept, mask)
+    digit = crop(strokes, _FAINT)
+    steps["cut out"] = digit
+    digit = set_stroke_width(to_fine_box(digit))
+    steps["stroke width"] = digit
+    steps["as MNIST's"] = np.rint(centre(fit_box(digit))).clip(0, 255)
+    return Preparation(steps, kept_share)
 
 
-def otsu_threshold(grey: Grey) -> float:
-    """Give the grey level that parts an image's levels into the two classes farthest apart.
-
-    N. Otsu, "A threshold selection method from gray-level histograms", 1979: the level that
-    maximises the variance between the classes.
-    """
-    counts = histogram(grey)
-    levels = np.arange(256)
-    below = np.cumsum(counts)
-    above = below[-1] - below
-    sum_below = np.cumsum(counts * levels)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        distance = sum_below / below - (sum_below[-1] - sum_below) / above
-    between = np.where((below > 0) & (above > 0), below * above * distance**2, -1.0)
-    # Between two clusters of levels every cut is as good as another: the middle one is the safest.
-    best = np.flatnonzero(between >= between.max() * (1 - 1e-9))
-    return float((best[0] + best[-1]) / 2)
+def native(pixels: NDArray[np.uint8]) -> Grey | None:
+    """Give an image that is as MNIST's are, or is its negative, bright on black; None of any other."""
+    if pixels.shape != (SIZE, SIZE):
+        return None
+    border = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
+    for background, digit in ((0, pixels), (255, 255 - pixels)):
+        if np.count_nonzero(border == background) >= _NATIVE_BORDER_SHARE * len(border) and is_native(digit):
+            return digit.astype(np.float32)
+    return None
 
 
-def histogram(grey: Grey) -> NDArray[np.float64]:
-    """Count an image's pixels by level, `[256]`."""
-    return np.bincount(grey.astype(np.uint8).ravel(), minlength=256).astype(np.float64)
-
-
-def is_native(ink: Grey) -> bool:
+def is_native(ink: Grey | NDArray[np.uint8]) -> bool:
     """Tell whether an image, bright on dark, is boxed and centred as MNIST's are."""
     if ink.shape != (SIZE, SIZE) or ink.max() < 200:
         return False
@@ -141,30 +118,124 @@ def is_native(ink: Grey) -> bool:
     return bool(longer_side in (BOX_SIZE - 1, BOX_SIZE) and off_centre <= _CENTRE_TOLERANCE)
 
 
-def stretch(ink: Grey) -> Grey:
-    """Put the background's level at 0 and the strokes' at 255.
+def unite_bands(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Turn the bands of columns, or of rows, of a small picture that are the negative of the rest.
 
-    The levels are the medians of the two classes of Otsu's threshold. What lies in the lowest
-    eighth of the range between them is background.
+    Only where all else is certain: the ends of every column, three pixels of one and one of the other,
+    are either all bright or all dark, so that no stroke reaches an edge.
     """
-    counts = histogram(ink)
-    is_stroke = np.arange(256) > otsu_threshold(ink)
-    background, stroke = _median_level(counts * ~is_stroke), _median_level(counts * is_stroke)
-    floor = background + (stroke - background) / 8
-    return ((ink - floor) * (255 / (stroke - floor))).clip(0, 255)
+    if pixels.ndim != 2 or max(pixels.shape) > 64 or min(pixels.shape) < 12:
+        return pixels
+    for view, rows in itertools.product((pixels, pixels.T), ([0, 1, 2, -1], [0, -3, -2, -1])):
+        ends = view[rows]
+        bright, dark = (ends >= 200).all(axis=0), (ends <= 55).all(axis=0)
+        if bright.any() and dark.any() and (bright | dark).all():
+            united = view.copy()
+            united[:, bright] = 255 - united[:, bright]
+            if np.count_nonzero(united >= 128) >= 0.02 * united.size:
+                return united if view is pixels else united.T
+    return pixels
 
 
-def _median_level(counts: NDArray[np.float64]) -> int:
-    """Give the level that half of the counted pixels reach (np.median would load all of numpy.ma)."""
-    below = np.cumsum(counts)
-    return int(np.searchsorted(below, below[-1] / 2))
+def ink_levels(ink: Grey) -> tuple[float, float, float]:
+    """Give the levels up to which a pixel is paper, above which it is ink beside ink, and above which it surely is.
+
+    Otsu's threshold parts ink from paper; all levels are above the paper's noise. A stroke may fade to
+    below the threshold and still be one (J. Canny, "A Computational Approach to Edge Detection", 1986,
+    thresholds with hysteresis).
+    """
+    threshold = otsu_threshold(ink)
+    paper = ink[ink <= threshold]
+    level = level_of_share(paper, 0.5)
+    noise = 1.4826 * level_of_share(np.abs(paper - level), 0.5)  # the deviation that half of the pixels keep to
+    highest = float(ink.max()) - 1
+    background, least = level + _PAPER_DEVIATIONS * noise, level + _INK_DEVIATIONS * noise
+    faint = max(least, level + _FADED_SHARE * (threshold - level))
+    return min(background, highest), min(faint, highest), min(max(threshold, least), highest)
 
 
-def crop(ink: Grey) -> Grey:
-    """Cut out the bounding box of the ink of at least half strength."""
-    strong = ink >= 128
+def digit_mask(mask: Mask, ink: Grey, strong: float) -> tuple[Mask, float]:
+    """Keep those pixels of a mask that belong to the digit, and tell what share of the marks they are.
+
+    A mark is surely one where its ink somewhere is above the level `strong`.
+    """
+    if max(mask.shape) <= BOX_SIZE:  # no room for anything else
+        return mask, 1.0
+    size = -(-max(mask.shape) // _GRID)
+    rows, columns = np.arange(0, mask.shape[0], size), np.arange(0, mask.shape[1], size)
+    cells = np.logical_or.reduceat(np.logical_or.reduceat(mask, rows, axis=0), columns, axis=1)
+    strongest = np.maximum.reduceat(np.maximum.reduceat(ink, rows, axis=0), columns, axis=1)
+    kept, share = keep_digit(remove_rules(cells, strongest), strongest > strong)
+    return mask & kept.repeat(size, axis=0).repeat(size, axis=1)[: mask.shape[0], : mask.shape[1]], share
+
+
+def surroundings(kept: Mask, mask: Mask) -> Mask:
+    """Give the pixels whose ink is shown: the kept ones and their soft edges, but no others of the mask."""
+    reach = max(1, max(mask.shape) // _GRID)
+    near = kept
+    for _ in range(2):
+        padded = np.pad(near, ((reach, reach), (0, 0)))
+        near = np.logical_or.reduce([padded[shift : shift + len(near)] for shift in (0, reach, 2 * reach)]).T
+    return near & (kept | ~mask)
+
+
+def stretch(ink: Grey, background: float, kept: Mask) -> Grey:
+    """Put the background's level at 0, and the one that a fifth of the kept strokes' pixels exceed at 255."""
+    stroke = level_of_share(ink[kept], 0.8)
+    return ((ink - background) * (255 / max(stroke - background, 1))).clip(0, 255)
+
+
+def crop(ink: Grey, level: float = 128.0) -> Grey:
+    """Cut out the bounding box of the ink of at least a level, by default half strength."""
+    strong = ink >= min(level, float(ink.max()))
     rows, columns = np.flatnonzero(strong.any(axis=1)), np.flatnonzero(strong.any(axis=0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def to_fine_box(ink: Grey) -> Grey:
+    """Scale a digit to a box in which strokes can be widened; a smaller one's edges are made as sharp as a pen's."""
+    scale = _FINE_SIZE / max(ink.shape)
+    if scale <= 1:
+        return crop(even_pressure(fit_box(ink, _FINE_SIZE)))
+    height, width = (round((length + 2) * scale) for length in ink.shape)
+    fine = even_pressure(resize(np.pad(ink, 1), height, width))
+    return crop(((fine - _EDGE_LEVEL) * min(scale, _MAX_SHARPENING) + 127.5).clip(0, 255))
+
+
+def even_pressure(ink: Grey) -> Grey:
+    """Make strokes as strong everywhere as they are where the pen pressed most, up to four times."""
+    reach = max(1, round(max(ink.shape) * _PRESSURE_WINDOW / 2))
+    return (ink * (255 / np.maximum(smooth(highest(ink, reach), reach), _LEAST_PRESSURE))).clip(0, 255)
+
+
+def set_stroke_width(ink: Grey) -> Grey:
+    """Widen or thin strokes that are out of MNIST's range to its end."""
+    pixel = max(ink.shape) / BOX_SIZE
+    width = stroke_width(ink) / pixel
+    wanted = min(max(width, _MIN_STROKE_WIDTH), _MAX_STROKE_WIDTH)
+    return ink if wanted == width else crop(grow(ink, (wanted - width) / 2 * pixel))
+
+
+def stroke_width(ink: Grey) -> float:
+    """Give the mean width of strokes, in pixels: a line of width w and length l has area w·l and edges of 2·l."""
+    padded = np.pad(ink, 1)
+    edges = np.hypot(np.diff(padded, axis=0)[:, :-1], np.diff(padded, axis=1)[:-1]).sum()
+    return float(2 * ink.sum() / max(edges, 1.0))
+
+
+def grow(ink: Grey, distance: float) -> Grey:
+    """Move the edges of strokes outwards by a distance in pixels, inwards if it is negative."""
+    extreme = np.maximum if distance > 0 else np.minimum
+    grown = np.pad(ink, int(abs(distance)) + 1)
+    left = abs(distance)
+    for index in range(int(left) + 1):
+        padded = np.pad(grown, 1)
+        near = [padded[1:-1, 1:-1], padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]
+        if index % 2:  # in turn with the corners: close to a circle
+            near += [padded[:-2, :-2], padded[:-2, 2:], padded[2:, :-2], padded[2:, 2:]]
+        grown = grown + min(left, 1.0) * (extreme.reduce(near) - grown)
+        left -= 1
+    return grown
 
 
 def fit_box(ink: Grey, size: int = BOX_SIZE) -> Grey:
@@ -175,9 +246,13 @@ def fit_box(ink: Grey, size: int = BOX_SIZE) -> Grey:
 
 
 def resize(image: Grey, height: int, width: int) -> Grey:
-    """Resample an image with a triangle filter that widens when it shrinks, so that nothing aliases."""
+    """Resample an image: with a triangle filter that widens when it shrinks, so that nothing aliases, else cubic.
+
+    The cubic is R. Keys's, "Cubic convolution interpolation for digital image processing", 1981, a = -1/2.
+    """
     rows, columns = _resampling_weights(image.shape[0], height), _resampling_weights(image.shape[1], width)
-    return rows @ image @ columns.T
+    resized: Grey = rows @ image @ columns.T
+    return resized
 
 
 def _resampling_weights(before: int, after: int) -> Grey:
@@ -185,7 +260,11 @@ def _resampling_weights(before: int, after: int) -> Grey:
     step = before / after
     centres = (np.arange(after) + 0.5) * step - 0.5
     distance = np.abs(np.arange(before) - centres[:, None]) / max(step, 1.0)
-    weights = np.maximum(1 - distance, 0)
+    if step >= 1:
+        weights = np.maximum(1 - distance, 0)
+    else:
+        near, far = (1.5 * distance - 2.5) * distance**2 + 1, ((2.5 - 0.5 * distance) * distance - 4) * distance + 2
+        weights = np.where(distance < 1, near, np.where(distance < 2, far, 0))
     normalised: Grey = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     return normalised
 
@@ -205,7 +284,7 @@ def centre(ink: Grey) -> Grey:
     return field
 
 
-def centre_of_mass(ink: Grey) -> tuple[float, float]:
+def centre_of_mass(ink: Grey | NDArray[np.uint8]) -> tuple[float, float]:
     """Give the mean row and column of the ink, weighted by its strength."""
     total = float(ink.sum(dtype=np.float64))
     row = float(ink.sum(axis=1, dtype=np.float64) @ np.arange(ink.shape[0])) / total

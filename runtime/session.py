@@ -52,6 +52,7 @@ class Session:
             raise ModelFormatError(str(file.path), f"no ONNX model that onnxruntime can run ({error})") from error
         _check_contract(str(file.path), "input", self._session.get_inputs(), _INPUT)
         _check_contract(str(file.path), "output", self._session.get_outputs(), _OUTPUT)
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self._of_thread = threading.local()
         self._threads = threads
         self._pool = _pool(threads - 1) if threads > 1 else None

@@ -158,4 +158,5 @@ def test_the_packages_tell_their_public_names() -> None:
         "Predictor",
         "PredictorError",
         "SelftestReport",
+        "predict_stream",
     ]

@@ -1,6 +1,7 @@
 """The calibration table: what it records, and that another one is refused."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from onnx import ModelProto
 
 from export.calibration import CalibrationTable, load_table, record, save_table, table_beside
+from export.confidence import UNKNOWN
+from export.exporter import calibrate
 from export.quantize import graph_to_quantize
 from mnist_edge.checkpoint import Checkpoint
 from mnist_edge.data import Split
@@ -85,8 +88,8 @@ def _text(content: dict[str, Any]) -> None:
         (_other_checkpoint, "belongs to the checkpoint 000000000000…"),
         (_other_method, "recorded by the method 'entropy'"),
         (_other_images, "recorded on other images"),
-        (_other_format, "no calibration table of format 1"),
-        (_no_ranges, "no calibration table of format 1"),
+        (_other_format, "no calibration table of format 2"),
+        (_no_ranges, "no calibration table of format 2"),
         (_reversed, "the range of relu_1 is 1.0 to 0.0"),
         (_infinite, "the range of relu_1"),
         (_text, "no calibration table"),
@@ -116,10 +119,22 @@ def test_the_committed_table_is_recorded_again(
 ) -> None:
     """Float sums may differ in their last bits on another processor."""
     again = record(graph_to_quantize(float_onnx), checkpoint.sha256, mnist_train)
-    assert replace(again, ranges={}) == replace(table, ranges={})
+    assert replace(again, ranges={}) == replace(table, ranges={}, confidence=UNKNOWN)
     assert again.ranges.keys() == table.ranges.keys()
     for tensor, span in table.ranges.items():
         assert np.allclose(again.ranges[tensor], span, rtol=1e-5, atol=1e-5)
+
+
+def test_the_committed_confidence_is_fitted_again(
+    name: str, artifacts: Path, table: CalibrationTable, mnist_train: Split, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(artifacts / name / "checkpoint.safetensors", tmp_path))
+    again = load_table(calibrate(path, mnist_train), table.checkpoint_sha256).confidence
+    assert again.fitted_on == "MNIST, 4,000 held-out training images"
+    assert again.images == 4_000
+    assert (again.temperature, again.reject_below) == pytest.approx(
+        (table.confidence.temperature, table.confidence.reject_below), abs=2e-3
+    )
 
 
 @pytest.mark.parametrize(

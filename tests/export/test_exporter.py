@@ -15,10 +15,11 @@ from mnist_edge.checkpoint import load_checkpoint, save_checkpoint
 from mnist_edge.data import Split
 from mnist_edge.drawing import draw_digits
 from mnist_edge.errors import ArtifactError, BudgetError, CalibrationError
-from mnist_edge.evaluation import Evaluation
+from mnist_edge.evaluation import ConfidenceEvaluation, Evaluation
 from tests.conftest import Run
 
 MODELS = ["v1", "v2"]
+HONEST = ConfidenceEvaluation(0.0, 0.0)
 
 
 def differing_files(first: Path, second: Path) -> list[str]:
@@ -89,7 +90,7 @@ def test_the_committed_artifacts_stay_small(artifacts: Path) -> None:
 
 def test_recorded_accuracies_live_as_long_as_their_files(copied: Path) -> None:
     labels = np.arange(10)
-    record_accuracies(copied / "v2", "ten images", {"model.int8.onnx": Evaluation.of(labels, labels)})
+    record_accuracies(copied / "v2", "ten images", {"model.int8.onnx": (Evaluation.of(labels, labels), HONEST)})
     assert read_manifest(copied / "v2")["accuracy"]["model.int8.onnx"]["top1"] == 1.0
     assert "100.00%" in (copied / "v2" / "README.md").read_text()
 
@@ -113,7 +114,7 @@ def test_an_accuracy_of_another_file_is_not_recorded(copied: Path) -> None:
     (copied / "v2" / "model.onnx").write_bytes((copied / "v1" / "model.onnx").read_bytes())
     labels = np.arange(10)
     with pytest.raises(ArtifactError, match="is not the file that the manifest names"):
-        record_accuracies(copied / "v2", "ten images", {"model.onnx": Evaluation.of(labels, labels)})
+        record_accuracies(copied / "v2", "ten images", {"model.onnx": (Evaluation.of(labels, labels), HONEST)})
     assert read_manifest(copied / "v2")["accuracy"] == {}
 
 
@@ -161,6 +162,6 @@ def test_behind_a_link_the_folder_that_it_points_to_is_replaced(copied: Path, tm
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / "v2").symlink_to(copied / "v2")
     labels = np.arange(10)
-    record_accuracies(tmp_path / "linked" / "v2", "ten images", {"model.onnx": Evaluation.of(labels, labels)})
+    record_accuracies(tmp_path / "linked" / "v2", "ten images", {"model.onnx": (Evaluation.of(labels, labels), HONEST)})
     assert (tmp_path / "linked" / "v2").is_symlink()
     assert read_manifest(copied / "v2")["accuracy"].keys() == {"model.onnx"}

@@ -1,5 +1,6 @@
 """The command line, in processes of its own, as users and programs see it."""
 
+import csv
 import json
 import os
 import pty
@@ -73,6 +74,9 @@ def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
         ["juggle"],
         ["predict"],
         ["predict", "--top", "11", "x.png"],
+        ["predict", "--json", "--csv", "x.png"],
+        ["evaluate", "--suite", "moon"],
+        ["evaluate", "x.safetensors", "--suite", "field"],
         ["train", "v3"],
         ["train", "v1", "--recipe", "magic"],
         ["train", "v1", "--out", "tests"],
@@ -130,18 +134,72 @@ class TestPredict:
 
     def test_bad_files_are_reported_and_passed_over(self, run: Run, samples: Path, tmp_path: Path) -> None:
         (tmp_path / "text.png").write_text("no image")
-        Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "blank.png")
         (tmp_path / "empty").mkdir()
-        bad = [tmp_path / "none.png", tmp_path / "text.png", tmp_path / "blank.png", tmp_path / "empty"]
+        bad = [tmp_path / "none.png", tmp_path / "text.png", tmp_path / "empty"]
         done = run("predict", *bad, samples / "seven-28x28.png")
         assert done.returncode == 1
         assert done.stdout.splitlines() == [line for line in done.stdout.splitlines() if ": 7 (" in line] != []
         errors = done.stderr.splitlines()
-        problems = ["there is no image", "none of the formats", "is blank", "a folder"]
+        problems = ["there is no image", "none of the formats", "a folder"]
         for path, error, problem in zip(bad, errors, problems, strict=True):
             assert error.startswith("error: ")
             assert error.count(str(path)) == 1
             assert problem in error
+
+    def test_what_is_no_digit_is_said_to_be_none(self, run: Run, samples: Path, tmp_path: Path) -> None:
+        Image.fromarray(np.full((50, 50), 200, np.uint8)).save(tmp_path / "blank.png")
+        specks = (np.random.default_rng(0).random((90, 90)) < 0.05) * np.uint8(255)
+        Image.fromarray(specks).save(tmp_path / "noise.png")
+        files = [tmp_path / "blank.png", tmp_path / "noise.png", samples / "seven-28x28.png"]
+        done = run("predict", *files)
+        assert (done.returncode, done.stderr) == (4, "")
+        blank, noise, seven = done.stdout.splitlines()
+        assert "no digit, the image is blank" in blank
+        assert "no digit, noise: " in noise
+        assert ": 7 (" in seven
+        found = [json.loads(line) for line in run("predict", *files, "--json").stdout.splitlines()]
+        assert [prediction["rejected"] is None for prediction in found] == [False, False, True]
+        assert all(len(prediction["probabilities"]) == 10 for prediction in found)
+
+    def test_without_rejection_everything_is_a_digit_that_shows_something(
+        self, run: Run, samples: Path, tmp_path: Path
+    ) -> None:
+        Image.fromarray(np.full((50, 50), 200, np.uint8)).save(tmp_path / "blank.png")
+        done = run("predict", "--no-reject", tmp_path / "blank.png", samples / "seven-28x28.png")
+        assert done.returncode == 1
+        assert "is blank" in done.stderr
+        assert ": 7 (" in done.stdout
+
+    def test_the_least_confidence_can_be_set(self, run: Run, samples: Path) -> None:
+        done = run("predict", "--reject-below", "1", samples / "three-on-paper.png")
+        assert done.returncode == 4
+        assert "unlike a digit: the confidence of " in done.stdout
+        assert run("predict", "--reject-below", "1.1", samples / "three-on-paper.png").returncode == 2
+
+    def test_csv_has_a_row_an_image(self, run: Run, samples: Path) -> None:
+        done = run("predict", samples, "--csv")
+        rows = list(csv.DictReader(done.stdout.splitlines()))
+        assert [row["digit"] for row in rows] == ["5", "7", "3"]
+        assert {row["rejected"] for row in rows} == {""}
+        assert sum(float(rows[0][f"probability_{digit}"]) for digit in range(10)) == pytest.approx(1)
+
+    def test_a_large_folder_is_read_by_several_processes(self, run: Run, tmp_path: Path) -> None:
+        for index, image in enumerate(draw_digits(300).images):
+            Image.fromarray(image).save(tmp_path / f"{index:03}.png")
+        (tmp_path / "150.png").write_text("no image")
+        done = run("predict", tmp_path, "--workers", "2")
+        assert done.returncode == 1
+        named = [Path(line.partition(":")[0]).name for line in done.stdout.splitlines()]
+        assert named == [f"{index:03}.png" for index in range(300) if index != 150]
+        assert done.stderr.count("error: ") == done.stderr.count("150.png") == 1
+
+    def test_the_steps_are_drawn(self, run: Run, samples: Path, tmp_path: Path) -> None:
+        done = run("predict", samples / "three-on-paper.png", "--explain", tmp_path / "steps.png")
+        assert (done.returncode, done.stderr) == (0, "")
+        with Image.open(tmp_path / "steps.png") as picture:
+            assert picture.width > 5 * picture.height / 2
+        assert run("predict", samples, "--explain", tmp_path / "steps.png").returncode == 2
+        assert run("predict", "-", "--explain", tmp_path / "steps.png", stdin=b"").returncode == 2
 
     def test_a_reader_that_leaves_early_sees_no_traceback(self, root: Path, samples: Path) -> None:
         command = (
@@ -298,7 +356,7 @@ class TestEvaluate:
     def test_tables_hold_digits_and_confusion(self, run: Run, mnist_directory: Path, artifacts: Path) -> None:
         done = run("evaluate", artifacts / "v2" / "checkpoint.safetensors", "v2", "--data", mnist_directory)
         assert (done.returncode, done.stderr) == (0, "")
-        for text in ("MNIST test, top-1", "v2: by digit", "true digit (row)", "Most frequent mistakes:"):
+        for text in ("calibration error", "v2: by digit", "true digit (row)", "Most frequent mistakes:"):
             assert text in done.stdout
 
     def test_recording_keeps_the_committed_figures(

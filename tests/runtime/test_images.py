@@ -219,3 +219,12 @@ def test_a_cameras_levels_use_its_own_range(tmp_path: Path, bits: int) -> None:
     levels = np.linspace(0, 2**bits - 1, 120).round().astype(np.uint16).reshape(10, 12)
     Image.fromarray(levels).save(tmp_path / "raw.tiff")
     assert np.abs(read_image(tmp_path / "raw.tiff") - levels * (255 / (2**bits - 1))).max() <= 0.5001
+
+
+def test_a_large_photograph_is_decoded_smaller() -> None:
+    stream = io.BytesIO()
+    levels = np.add.outer(np.linspace(0, 120, 3_000), np.linspace(0, 120, 4_000)).astype(np.uint8)
+    Image.fromarray(levels).save(stream, "JPEG", quality=90)
+    pixels = read_image(stream.getvalue())
+    assert pixels.shape == (750, 1_000)
+    assert np.abs(pixels.astype(int) - levels[::4, ::4]).max() <= 4

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from PIL import Image
@@ -24,6 +25,7 @@ from mnist_edge.data import Split
 from mnist_edge.drawing import draw_digits
 from runtime import Prediction, Predictor
 from runtime.errors import (
+    BlankImageError,
     ImageShapeError,
     ImageTypeError,
     ModelContractError,
@@ -110,8 +112,49 @@ def test_a_batch_gives_what_its_images_give(name: str, count: int) -> None:
     assert np.array_equal(together[-1:], predictor.logits(images[-1:]))
     digits, probabilities = predictor.classify(images)
     assert digits.tolist() == together.argmax(1).tolist()
-    assert np.array_equal(probabilities, softmax(together, digits))
+    tempered = together * np.float32(1 / predictor.temperature)
+    assert np.array_equal(probabilities, softmax(tempered, digits))
     assert np.array_equal(probabilities[-1:], predictor.classify(images[-1:]).probabilities)
+
+
+@pytest.mark.parametrize("name", ["v1", "v2"])
+def test_probabilities_have_the_temperature_of_the_manifest(name: str, artifacts: Path) -> None:
+    stated = json.loads((artifacts / name / "manifest.json").read_text())["confidence"]
+    predictor = Predictor(name)
+    assert (predictor.temperature, predictor.reject_below) == (stated["temperature"], stated["reject_below"])
+    images = draw_digits(20).images
+    expected = torch.softmax(torch.from_numpy(predictor.logits(images)) / stated["temperature"], 1).numpy()
+    assert predictor.classify(images).probabilities == pytest.approx(expected, abs=1e-6)
+    assert predictor.classify(images[:1]).probabilities == pytest.approx(expected[:1], abs=1e-6)
+
+
+def test_what_is_unlike_a_digit_is_rejected_with_its_probabilities(samples: Path) -> None:
+    strict, lenient = Predictor("v2", reject_below=1.0), Predictor("v2", reject_below=0.0)
+    rejected, taken = (predictor.predict(samples / "three-on-paper.png") for predictor in (strict, lenient))
+    assert rejected.rejected is not None
+    assert "unlike a digit" in rejected.rejected
+    assert taken.rejected is None
+    assert rejected.probabilities == taken.probabilities
+    assert pickle.loads(pickle.dumps(strict)).reject_below == 1.0  # noqa: S301 (our own)
+
+
+def test_blank_is_rejected_or_an_error() -> None:
+    blank = np.full((40, 40), 90, np.uint8)
+    assert "blank" in str(Predictor("v2").predict(blank).rejected)
+    with pytest.raises(BlankImageError):
+        Predictor("v2", reject_below=0).predict(blank)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{"mnist_edge.temperature": "warm"}, {"mnist_edge.temperature": "0"}, {"mnist_edge.reject_below": "nan"}],
+)
+def test_damaged_metadata_is_refused(artifacts: Path, tmp_path: Path, metadata: dict[str, str]) -> None:
+    model = onnx.load(artifacts / "v2" / "model.int8.onnx")
+    onnx.helper.set_model_props(model, metadata)
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(ModelFormatError, match="its metadata is damaged"):
+        Predictor(tmp_path / "model.onnx")
 
 
 def test_softmax_is_pytorchs() -> None:
@@ -248,7 +291,16 @@ def test_a_model_with_the_contract_is_taken_without_a_manifest(tmp_path: Path, n
 
 
 @pytest.mark.parametrize(
-    "settings", [{"threads": 0}, {"threads": -1}, {"providers": ["AbacusExecutionProvider"]}, {"providers": []}]
+    "settings",
+    [
+        {"threads": 0},
+        {"threads": -1},
+        {"providers": ["AbacusExecutionProvider"]},
+        {"providers": []},
+        {"providers": "CPUExecutionProvider"},
+        {"reject_below": -0.1},
+        {"reject_below": 1.1},
+    ],
 )
 def test_senseless_settings_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(SettingsError) as caught:

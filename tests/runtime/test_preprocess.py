@@ -12,51 +12,51 @@ from mnist_edge.drawing import draw_digit, draw_digits
 from runtime import Predictor
 from runtime.errors import BlankImageError
 from runtime.preprocess import (
-    MAX_SIDE,
-    bright_ink,
     centre,
     centre_of_mass,
     crop,
+    even_pressure,
     fit_box,
+    grow,
+    ink_levels,
     is_native,
-    otsu_threshold,
+    preparation,
     prepare,
     resize,
-    shrink_to_grey,
+    set_stroke_width,
     stretch,
-    to_grey,
+    stroke_width,
+    unite_bands,
 )
 
 
-def grey(values: object) -> NDArray[np.float32]:
-    return np.array(values, np.float32)
+@pytest.mark.parametrize("level", [0, 128, 255])
+@pytest.mark.parametrize("size", [(1, 1), (28, 28), (300, 200), (40, 30, 3), (40, 30, 4)])
+def test_blank_images_are_refused(size: tuple[int, ...], level: int) -> None:
+    with pytest.raises(BlankImageError, match="the image is blank") as caught:
+        prepare(np.full(size, level, np.uint8))
+    assert isinstance(caught.value, ValueError)
 
 
-def test_grey_is_pillows_luminance() -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
-    expected = np.asarray(Image.fromarray(pixels).convert("L")).astype(int)
-    assert np.abs(to_grey(pixels) - expected).max() <= 1  # Pillow rounds its integer sums another way
+def test_the_steps_have_names_and_end_in_the_digit() -> None:
+    large = 255 - draw_digit(4, np.random.default_rng(0), size=150, scale=0.3)
+    prepared = preparation(large)
+    assert list(prepared.steps)[:2] == ["brightness", "ink, light evened out"]
+    assert np.array_equal(list(prepared.steps.values())[-1], prepare(large))
+    assert prepared.kept_share == 1.0
 
 
-def test_transparency_is_laid_on_white() -> None:
-    pixels = np.array([[[0, 0, 0, 255], [0, 0, 0, 0], [0, 0, 0, 51]]], np.uint8)
-    assert to_grey(pixels).tolist() == [[0, 255, 204]]
-    assert to_grey(pixels[..., 2:]).tolist() == [[0, 255, 204]]
+def test_noise_has_no_mark_that_is_most_of_it() -> None:
+    specks = (np.random.default_rng(0).random((90, 90)) < 0.05).astype(np.uint8) * 255
+    assert preparation(specks).kept_share < 0.2
 
 
 def test_light_ink_on_nothing_is_seen(mnist_test: Split) -> None:
     """As white strokes of a drawing program are saved with a transparent background."""
     digit = mnist_test.images[0]
     white = np.dstack([np.full_like(digit, 255)] * 3 + [digit])
-    assert np.array_equal(prepare(white), digit)
-
-
-@pytest.mark.parametrize("shape", [(2_048, 1_536), (1_025, 40), (40, 3_001), (2_500, 2_500)])
-def test_a_large_image_is_averaged_over_squares(shape: tuple[int, int]) -> None:
-    pixels = np.random.default_rng(3).integers(0, 256, (*shape, 3), dtype=np.uint8)
-    factor = -(-max(shape) // MAX_SIDE)
-    expected = np.asarray(Image.fromarray(pixels).convert("L").reduce(factor)).astype(int)
-    assert np.abs(shrink_to_grey(pixels) - expected).max() <= 1
+    black = np.dstack([np.zeros_like(digit)] * 3 + [digit])
+    assert Predictor("v2").predict(white).digit == Predictor("v2").predict(black).digit == 7
 
 
 def test_a_thin_image_takes_no_memory_to_speak_of() -> None:
@@ -70,50 +70,34 @@ def test_a_thin_image_takes_no_memory_to_speak_of() -> None:
         tracemalloc.stop()
 
 
-def test_otsu_parts_two_levels_in_their_middle() -> None:
-    assert otsu_threshold(grey([[10, 10, 200]])) == (10 + 199) / 2
+def test_ink_is_above_the_papers_noise() -> None:
+    generator = np.random.default_rng(0)
+    ink = np.abs(generator.normal(0, 6, (100, 100)))
+    ink[40:60, 48:52] = 200
+    background, faint, strong = ink_levels(ink)
+    assert 6 < background < faint <= strong < 200
+    assert np.count_nonzero(ink > faint) < 100 + 80
 
 
-def test_otsu_is_the_best_of_all_thresholds() -> None:
-    values = np.random.default_rng(1).choice([20, 25, 30, 90, 180, 190], (20, 20)).astype(np.float32)
-
-    def variance_between(threshold: float) -> float:
-        low, high = values[values <= threshold], values[values > threshold]
-        return len(low) * len(high) * (low.mean() - high.mean()) ** 2 if len(low) and len(high) else -1
-
-    best = max(variance_between(threshold) for threshold in range(256))
-    assert variance_between(otsu_threshold(values)) == pytest.approx(best)
+def test_a_stroke_that_fades_is_kept_whole() -> None:
+    """Above the threshold for a third of its length, and joined to that part."""
+    paper = np.full((60, 60), 250, np.uint8)
+    paper[10:50, 28:32] = np.linspace(40, 190, 40)[:, None]
+    rows = np.flatnonzero(preparation(paper).steps["strokes"].any(axis=1))
+    assert (rows[0], rows[-1]) == (10, 49)
 
 
-def test_ink_is_what_the_border_has_less_of() -> None:
-    dark_on_light = np.full((9, 9), 200, np.float32)
-    dark_on_light[3:6, 4] = 30
-    assert np.array_equal(bright_ink(dark_on_light), 255 - dark_on_light)
-    assert np.array_equal(bright_ink(255 - dark_on_light), 255 - dark_on_light)
+def test_strokes_are_stretched_to_full_strength() -> None:
+    faint = np.zeros((8, 8), np.float32)
+    faint[2:6, 3:5] = 40
+    stretched = stretch(faint, 0, faint > 20)
+    assert (stretched.min(), stretched.max()) == (0, 255)
 
 
-def test_where_the_border_is_even_ink_is_the_smaller_part() -> None:
-    half = np.zeros((4, 4), np.float32)
-    half[:2] = 255
-    half[1, 1] = 0
-    assert np.array_equal(bright_ink(half), half)
-    assert np.array_equal(bright_ink(255 - half), half)
-
-
-@pytest.mark.parametrize("level", [0, 128, 255])
-@pytest.mark.parametrize("size", [(1, 1), (28, 28), (300, 200)])
-def test_blank_images_are_refused(size: tuple[int, int], level: int) -> None:
-    with pytest.raises(BlankImageError, match="the image is blank") as caught:
-        prepare(np.full(size, level, np.uint8))
-    assert isinstance(caught.value, ValueError)
-
-
-def test_faint_ink_is_stretched_to_full_strength() -> None:
-    faint = np.full((8, 8), 100, np.float32)
-    faint[2:6, 3:5] = 140
-    stretched = stretch(faint)
-    assert stretched[0, 0] == 0
-    assert stretched[3, 3] == 255
+def test_a_light_hand_is_as_strong_as_a_heavy_one() -> None:
+    ink = np.zeros((80, 40), np.float32)
+    ink[:, 18:24] = np.linspace(255, 110, 80)[:, None]
+    assert even_pressure(ink)[:, 20].min() > 230
 
 
 def test_cropping_leaves_the_inks_box() -> None:
@@ -129,11 +113,18 @@ def test_the_longer_side_becomes_20_pixels(shape: tuple[int, int], fitted: tuple
     assert fit_box(np.ones(shape, np.float32)).shape == fitted
 
 
-def test_resizing_is_pillows_bilinear_filter() -> None:
+@pytest.mark.parametrize(
+    ("shape", "pillows"),
+    [
+        ((20, 15), Image.Resampling.BILINEAR),
+        ((50, 37), Image.Resampling.BILINEAR),
+        ((80, 60), Image.Resampling.BICUBIC),
+    ],
+)
+def test_resizing_is_pillows(shape: tuple[int, int], pillows: Image.Resampling) -> None:
     image = np.random.default_rng(2).uniform(0, 255, (50, 37)).astype(np.float32)
-    for height, width in ((20, 15), (80, 60), (50, 37)):
-        expected = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
-        assert np.abs(resize(image, height, width) - expected).max() < 0.01
+    expected = np.asarray(Image.fromarray(image).resize(shape[::-1], pillows))
+    assert np.abs(resize(image, *shape) - expected).max() < 0.01
 
 
 def test_the_centre_of_mass_goes_to_the_middle() -> None:
@@ -163,11 +154,46 @@ def test_an_inverted_mnist_image_comes_back(mnist_test: Split) -> None:
         assert np.array_equal(prepare(255 - image), image)
 
 
-def test_a_drawn_digit_is_native_once_prepared() -> None:
+def test_a_drawn_digit_is_boxed_and_centred() -> None:
     for image in draw_digits(20).images:
-        prepared = prepare(image)
-        assert is_native(prepared.astype(np.float32))
-        assert np.array_equal(prepare(prepared), prepared)
+        assert is_native(prepare(image).astype(np.float32))
+
+
+@pytest.mark.parametrize("width", [1, 3, 6, 12])
+def test_the_width_of_a_bar_is_measured(width: int) -> None:
+    bar = np.zeros((80, 40), np.float32)
+    bar[5:75, 10 : 10 + width] = 255
+    assert stroke_width(bar) == pytest.approx(width * 70 / (70 + width), rel=0.05)  # its two ends are edges too
+
+
+@pytest.mark.parametrize("distance", [-2.0, -0.5, 0.5, 1.0, 2.5])
+def test_growing_moves_the_edges(distance: float) -> None:
+    bar = np.zeros((80, 40), np.float32)
+    bar[5:75, 14:24] = 255
+    assert grow(bar, distance).sum(axis=1)[40] / 255 == pytest.approx(10 + 2 * distance, abs=0.01)
+
+
+@pytest.mark.parametrize(("width", "pixels"), [(1, 1.5), (12, 3.0), (30, 4.2)])
+def test_strokes_come_to_mnists_range(width: int, pixels: float) -> None:
+    """In a box of 80 pixels, of which four become one."""
+    angle = np.zeros((80, 80), np.float32)
+    angle[:, :width] = angle[-width:] = 255
+    assert stroke_width(set_stroke_width(angle)) / 4 == pytest.approx(pixels, rel=0.15)
+
+
+@pytest.mark.parametrize("start", [0, 4, 20])
+def test_a_band_that_is_a_negative_is_turned_over(start: int) -> None:
+    digit = draw_digit(3, np.random.default_rng(2))
+    striped = digit.copy()
+    striped[:, start : start + 4] = 255 - striped[:, start : start + 4]
+    assert np.array_equal(unite_bands(striped), digit)
+    assert np.array_equal(unite_bands(striped.T), digit.T)
+
+
+def test_a_stroke_from_edge_to_edge_is_no_band() -> None:
+    one = np.zeros((28, 12), np.uint8)
+    one[:, 4:8] = 255
+    assert np.array_equal(unite_bands(one), one)
 
 
 def _variants(digit: int, seed: int) -> dict[str, NDArray[np.uint8]]:

@@ -1,0 +1,140 @@
+"""Telling strokes from specks, rules and frames."""
+
+from collections import deque
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from runtime.parts import keep_digit, label_parts, remove_rules
+
+Mask = NDArray[np.bool_]
+
+
+def flooded(mask: Mask) -> NDArray[np.int64]:
+    """Label parts by flooding each from its first pixel."""
+    labels = np.zeros(mask.shape, np.int64)
+    for start in zip(*np.nonzero(mask), strict=True):
+        if labels[start]:
+            continue
+        number, waiting = labels.max() + 1, deque([start])
+        labels[start] = number
+        while waiting:
+            row, column = waiting.popleft()
+            for other in np.ndindex(3, 3):
+                near = (row + other[0] - 1, column + other[1] - 1)
+                inside = 0 <= near[0] < mask.shape[0] and 0 <= near[1] < mask.shape[1]
+                if inside and mask[near] and not labels[near]:
+                    labels[near] = number
+                    waiting.append(near)
+    return labels
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.45, 0.6, 1.0])
+def test_parts_are_those_of_a_flood(share: float) -> None:
+    for seed in range(5):
+        mask = np.random.default_rng(seed).random((23, 31)) < share
+        found, expected = label_parts(mask), flooded(mask)
+        pairs = {(int(one), int(other)) for one, other in zip(found.ravel(), expected.ravel(), strict=True)}
+        assert len(pairs) == len({one for one, _ in pairs}) == len({other for _, other in pairs})
+        assert found.max() == expected.max()
+
+
+def test_a_spiral_is_one_part() -> None:
+    mask = np.zeros((41, 41), np.bool_)
+    top, left, bottom, right = 0, 0, 40, 40
+    while top < bottom:
+        mask[top, left : right + 1] = mask[top : bottom + 1, right] = mask[bottom, left + 2 : right + 1] = True
+        mask[top + 2 : bottom + 1, left + 2] = True
+        top, left, bottom, right = top + 4, left + 4, bottom - 4, right - 4
+    assert label_parts(mask).max() == flooded(mask).max()
+
+
+@pytest.fixture
+def seven() -> Mask:
+    """A 7 with its bar apart: two strokes."""
+    mask = np.zeros((100, 100), np.bool_)
+    mask[25:30, 30:65] = True
+    for row in range(30, 80):
+        mask[row, 60 - (row - 30) // 2 : 65 - (row - 30) // 2] = True
+    mask[52:56, 62:75] = True
+    return mask
+
+
+def kept(mask: Mask) -> Mask:
+    return keep_digit(mask, mask)[0]
+
+
+def test_strokes_near_each_other_stay_together(seven: Mask) -> None:
+    found, share = keep_digit(seven, seven)
+    assert np.array_equal(found, seven)
+    assert share == 1.0
+
+
+def test_specks_go(seven: Mask) -> None:
+    dirty = seven.copy()
+    dirty[5, 5] = dirty[90, 80] = dirty[40:42, 20] = True
+    assert np.array_equal(kept(dirty), seven)
+
+
+def test_the_rest_of_something_at_the_edge_goes(seven: Mask) -> None:
+    dirty = seven.copy()
+    dirty[:, :6] = True
+    dirty[95:, 40:90] = True
+    found, share = keep_digit(dirty, dirty)
+    assert np.array_equal(found, seven)
+    assert share == 1.0  # borders do not count
+
+
+def test_a_frame_around_goes(seven: Mask) -> None:
+    dirty = seven.copy()
+    dirty[8:92, 8:92] |= ~np.pad(np.ones((80, 80), np.bool_), 2)
+    assert np.array_equal(kept(dirty), seven)
+
+
+def test_a_zero_with_a_speck_inside_is_no_frame() -> None:
+    rows, columns = np.mgrid[-1:1:100j, -1:1:100j]
+    radius = np.hypot(rows, columns * 1.3)
+    zero = (radius > 0.75) & (radius < 0.9)
+    dirty = zero.copy()
+    dirty[48:52, 48:52] = True
+    assert np.array_equal(kept(dirty) & zero, zero)
+
+
+def test_what_is_nowhere_strong_is_dirt(seven: Mask) -> None:
+    dirty = seven.copy()
+    dirty[60:75, 66:80] = True
+    assert np.array_equal(keep_digit(dirty, seven)[0], seven)
+
+
+def test_two_marks_of_a_size_are_half_of_the_picture_each() -> None:
+    mask = np.zeros((60, 120), np.bool_)
+    mask[20:40, 15:20] = mask[20:40, 100:105] = True
+    found, share = keep_digit(mask, mask)
+    assert np.count_nonzero(found) == 100
+    assert share == 0.5
+
+
+@pytest.mark.parametrize("upright", [False, True])
+@pytest.mark.parametrize("slope", [0.0, 0.06])
+def test_rules_go_and_strokes_that_cross_them_stay(seven: Mask, upright: bool, slope: float) -> None:
+    rules = np.zeros_like(seven)
+    for start in (10, 40, 70):
+        rows = np.round(start + slope * np.arange(100)).astype(int)
+        rules[rows, np.arange(100)] = True
+    rules = rules.T if upright else rules
+    ink = np.where(seven, 200.0, np.where(rules, 90.0, 0.0))
+    found = remove_rules(seven | rules, ink)
+    assert np.count_nonzero(found & ~seven) <= 10
+    assert np.count_nonzero(seven & ~found) <= 0.12 * np.count_nonzero(seven)
+
+
+def test_the_bar_of_a_tightly_cut_seven_is_no_rule(seven: Mask) -> None:
+    tight = seven[25:80, 30:75][:, :36]
+    assert np.array_equal(remove_rules(tight, tight * 200.0), tight)
+
+
+def test_a_tightly_cut_one_is_no_rule() -> None:
+    one = np.zeros((80, 20), np.bool_)
+    one[:, 8:12] = True
+    assert np.array_equal(remove_rules(one, one * 200.0), one)
