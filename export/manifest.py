@@ -11,6 +11,7 @@ from export.publish import publish, staging
 from mnist_edge.data import DIGITS, IMAGE_SIZE
 from mnist_edge.errors import ArtifactError
 from mnist_edge.evaluation import ConfidenceEvaluation, Evaluation
+from mnist_edge.field.rejection import RejectionResult
 from mnist_edge.field.suite import FieldResult, mean_accuracy
 from mnist_edge.files import sha256_of
 
@@ -104,6 +105,15 @@ def record_field(model: Path, results: Sequence[FieldResult]) -> None:
     kinds = {f"{result.group}, {result.kind}": result.accuracy for result in results}
     means = {group: mean_accuracy(results, group) for group in ("photograph", "corruption")}
     _record(model.parent, {model.name: {"field": {"images_a_kind": results[0].images, "means": means, "kinds": kinds}}})
+
+
+def record_rejection(model: Path, result: RejectionResult) -> None:
+    """Write what a model rejects into its folder's manifest and model card.
+
+    Raises:
+        ArtifactError: the manifest is damaged, or the model is not the one that it names.
+    """
+    _record(model.parent, {model.name: {"rejection": asdict(result)}})
 
 
 def _record(folder: Path, facts: Mapping[str, Mapping[str, Any]]) -> None:

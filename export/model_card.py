@@ -68,6 +68,7 @@ Made with {versions}.
 ## Where it fails
 
 {_failures(manifest)}
+{_rejection(manifest)}
 It was trained on MNIST alone: single digits, written by hand in the United States, scanned in the 1990s. Several digits
 in one picture, outlined digits, a 1 with a long upstroke and strokes that are cut off are named wrongly more often.
 Letters that a digit looks like (O, I, S, Z, q) pass for one, and of other letters and drawings some do.
@@ -104,4 +105,18 @@ def _failures(manifest: dict[str, Any]) -> str:
         f"The field suite turns {field['images_a_kind']:,} test images into each kind of photograph and corruption: "
         f"{means['photograph']:.2%} and\n{means['corruption']:.2%} are named rightly in the mean. The worst kinds:\n\n"
         f"| kind | accuracy |\n| --- | ---: |\n{rows}\n"
+    )
+
+
+def _rejection(manifest: dict[str, Any]) -> str:
+    """Give the kinds of no digit that the int8 model takes for one most often."""
+    rejection = manifest["accuracy"].get("model.int8.onnx", {}).get("rejection")
+    if rejection is None:
+        return f"Not shown what is no digit yet: `mnist-edge evaluate {manifest['name']} --suite rejection --record`.\n"
+    worst = sorted(rejection["kinds"].items(), key=lambda kind: kind[1])[:_WORST_KINDS]
+    listed = ", ".join(f"{kind} {rejected:.0%}" for kind, rejected in worst)
+    own = rejection["own"]
+    return (
+        f"Of pictures that show no digit it rejects {own['blank_or_noise']:.1%} where they are blank or noise, and "
+        f"{own['unseen_class']:.1%} of classes\nthat it never saw, the least of: {listed}.\n"
     )

@@ -84,6 +84,30 @@ def field_table(artifacts: Path = ARTIFACTS) -> str:
     )
 
 
+def rejection_table(artifacts: Path = ARTIFACTS) -> str:
+    """Give what shares of digits and of what is none the int8 models reject, at their own threshold and others."""
+    found = {name: read_manifest(artifacts / name)["accuracy"][INT8_FILE]["rejection"] for name in ("v1", "v2")}
+    shares = ("digits", "blank_or_noise", "unseen_class")
+    lines = [
+        _row("rejected, int8", ["threshold", "MNIST test digits", "blank or noise", "unseen classes"]),
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for name, rejection in found.items():
+        points = [(f"**{name.upper()}, its own**", rejection["own"])]
+        points += [(name.upper(), point) for point in rejection["curve"]]
+        lines += [
+            _row(said, [f"{point['reject_below']:.3f}", *(f"{point[share]:.1%}" for share in shares)])
+            for said, point in points
+        ]
+    kinds = {name: rejection["kinds"] for name, rejection in found.items()}
+    lines += ["", _row("rejected at its own threshold", [name.upper() for name in kinds]), "| --- | ---: | ---: |"]
+    lines += [_row(kind, [f"{rejected[kind]:.1%}" for rejected in kinds.values()]) for kind in kinds["v2"]]
+    images = found["v2"]["images_a_kind"]
+    return "\n".join(
+        [*lines, "", f"{images:,} pictures of each kind, drawn by code; `mnist-edge evaluate --suite rejection`."]
+    )
+
+
 def speed_table(path: Path = BENCHMARK) -> str:
     """Give the microseconds an image of every engine on one thread, and what each costs a device that runs V2."""
     found = load_benchmark(path)
@@ -170,6 +194,7 @@ def with_tables(text: str, artifacts: Path = ARTIFACTS) -> str:
         "accuracy": accuracy_table(artifacts),
         "field": field_table(artifacts),
         "one-epoch": one_epoch_table(),
+        "rejection": rejection_table(artifacts),
         "speed": speed_table(),
         "training": training_table(),
     }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mnist_edge.benchmark.results import Benchmark, TrainingBenchmark
     from mnist_edge.data import Split, SplitName
     from mnist_edge.evaluation import ConfidenceEvaluation, Evaluation
+    from mnist_edge.field.rejection import RejectionResult
     from mnist_edge.field.suite import FieldResult
     from mnist_edge.layers import Layer
 
@@ -72,7 +73,7 @@ DataOption = Annotated[
     Path | None,
     typer.Option("--data", metavar="DIR", help="Folder of the four MNIST files.", show_default="$MNIST_EDGE_DATA"),
 ]
-Suite = Literal["mnist", "field"]
+Suite = Literal["mnist", "field", "rejection"]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
 BudgetOption = Annotated[int, typer.Option("--max-parameters", min=1, help="Refuse models of this many or more.")]
 
@@ -226,7 +227,8 @@ def predict(
 def evaluate(
     models: Annotated[list[str] | None, typer.Argument(help="v1 or v2 (int8), or files.", show_default="v2")] = None,
     suite: Annotated[
-        Suite, typer.Option(help="The test images as they are, or as photographs and corrupted.")
+        Suite,
+        typer.Option(help="The test images as they are, as photographs and corrupted, or beside what is no digit."),
     ] = "mnist",
     record: Annotated[
         bool, typer.Option("--record", help="Write what is measured into the models' manifests.")
@@ -236,7 +238,8 @@ def evaluate(
 ) -> None:
     """Measure models on MNIST's 10,000 test images: accuracy, digits, confusion, confidence.
 
-    The field suite makes 500 pictures of each kind of them; three minutes a model.
+    The field suite makes 500 pictures of each kind of them; three minutes a model. The rejection suite adds pictures
+    that show no digit; half a minute.
     """
     from mnist_edge import reports
 
@@ -244,7 +247,7 @@ def evaluate(
     if checkpoints := [name for name in names if Path(name).suffix == ".safetensors"]:
         if record:
             raise typer.BadParameter(f"writes into manifests, and {checkpoints[0]} has none", param_hint="--record")
-        if suite == "field":
+        if suite != "mnist":
             raise typer.BadParameter(f"needs an exported model, not {checkpoints[0]}", param_hint="--suite")
     test = _load("test", data)
     if suite == "field":
@@ -254,6 +257,14 @@ def evaluate(
             _print_json(facts[0] if len(facts) == 1 else {"models": facts})
         else:
             reports.print_fields(fields)
+        return
+    if suite == "rejection":
+        rejections = {name: _evaluate_rejection(name, test, record) for name in names}
+        if as_json:
+            facts = [{"model": name, **asdict(found)} for name, found in rejections.items()]
+            _print_json(facts[0] if len(facts) == 1 else {"models": facts})
+        else:
+            reports.print_rejections(rejections)
         return
     measured = {name: _evaluate(name, test) for name in names}
     if record:
@@ -519,6 +530,21 @@ def _evaluate_field(model: str, test: "Split", record: bool) -> "list[FieldResul
 
         record_field(Path(predictor.path), results)
     return results
+
+
+def _evaluate_rejection(model: str, test: "Split", record: bool) -> "RejectionResult":
+    from mnist_edge.field.rejection import evaluate_rejection
+    from runtime import Predictor
+
+    predictor = Predictor(model)
+    confidences = predictor.classify(test.images).probabilities.max(axis=1)
+    seeing = Predictor(model, reject_below=sys.float_info.min)  # rejects what its preparation sees, no more
+    result = evaluate_rejection(seeing.predict_batch, confidences, predictor.reject_below)
+    if record:
+        from export.manifest import record_rejection
+
+        record_rejection(Path(predictor.path), result)
+    return result
 
 
 def _record(measured: dict[str, _Measured]) -> None:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from mnist_edge.console import print_table
 from mnist_edge.data import DIGITS
 from mnist_edge.evaluation import Evaluation
+from mnist_edge.field.no_digits import NO_DIGITS
 from mnist_edge.field.suite import mean_accuracy
 
 if TYPE_CHECKING:
     from mnist_edge.benchmark.results import Benchmark, Timing, TrainingBenchmark
     from mnist_edge.evaluation import ConfidenceEvaluation
+    from mnist_edge.field.rejection import RejectionResult
     from mnist_edge.field.suite import FieldResult
     from mnist_edge.layers import Layer
     from mnist_edge.machine import Machine
@@ -171,6 +173,30 @@ def field_facts(model: str, results: "Sequence[FieldResult]") -> dict[str, Any]:
         "corruptions": mean_accuracy(results, "corruption"),
         "kinds": [{**asdict(result), "accuracy": result.accuracy} for result in results],
     }
+
+
+def print_rejections(results: "Mapping[str, RejectionResult]") -> None:
+    """Print what share of each kind of picture that shows no digit is rejected, and the curve over thresholds."""
+    one = next(iter(results.values()))
+    rows = [
+        (f"{NO_DIGITS[kind][0]}: {kind}", *(f"{found.kinds[kind]:.1%}" for found in results.values()))
+        for kind in one.kinds
+    ]
+    print_table(f"Rejected of {one.images_a_kind} pictures a kind", ("kind", *results), rows)
+    for name, found in results.items():
+        points = [("its own", found.own), *(("", point) for point in found.curve)]
+        print_table(
+            f"{name}: share rejected",
+            ("threshold", "", "MNIST test digits", "blank or noise", "unseen classes"),
+            [
+                (
+                    f"{point.reject_below:.4f}",
+                    own,
+                    *(f"{share:.1%}" for share in (point.digits, point.blank_or_noise, point.unseen_class)),
+                )
+                for own, point in points
+            ],
+        )
 
 
 def print_benchmark(found: "Benchmark") -> None:

@@ -1,6 +1,7 @@
 """Tell a digit's strokes from what else is on the paper: specks, rules, the frame of a form's field."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ _MIN_SHARE = 0.01
 _MIN_STROKE_SHARE = 0.04
 _REACH = 0.22
 """A second stroke has at least this share of the first's area, and is not farther away than this share of its size."""
+_RIVAL_HEIGHT = 0.6
 _EDGE = 0.08
 """A border lies within this share of the picture's longer side from its edge."""
 _RIM = 0.1
@@ -23,6 +25,18 @@ _MAX_RULES = 12
 _RULE_SLOPES = np.linspace(-0.12, 0.12, 25)
 _RULE_COVER = 0.6
 """A rule shows in at least this share of the picture's columns."""
+
+
+class Marks(NamedTuple):
+    """A digit's strokes, and what else is there.
+
+    `share` is the strokes' of the picture's marks without borders and frames; `rival_share` is the area of the
+    largest of the other marks that are as tall as a digit beside it would be, over that of the strokes.
+    """
+
+    strokes: Mask
+    share: float
+    rival_share: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,27 +72,27 @@ class Part:
         return float((near_row | near_column).mean())
 
 
-def keep_digit(mask: Mask, certain: Mask) -> tuple[Mask, float]:
+def keep_digit(mask: Mask, certain: Mask) -> Marks:
     """Keep the parts of a mask that are a digit's strokes: the largest near the middle, and what belongs to it.
 
     Args:
         mask: ink, of which some may be dirt.
         certain: where ink is strong; a part without any is dirt.
-
-    Returns:
-        The strokes, and their share of the mask without borders and frames.
     """
     labels = label_parts(mask)
     parts = [part for part in list_parts(labels) if certain[part.rows, part.columns].any()]
     if not parts:
-        return mask, 1.0
+        return Marks(mask, 1.0, 0.0)
     candidates = [part for part in parts if not is_border(part) and not is_frame(part, parts)]
     if not candidates or max(part.area for part in candidates) < 2 * _MIN_SHARE * parts[0].area:
         candidates = parts
     main = max(candidates, key=_prominence)
     strokes = [main, *(part for part in candidates if part is not main and _belongs(part, main))]
     others = int(np.count_nonzero(mask)) - sum(part.area for part in parts if part not in candidates)
-    return np.isin(labels, [part.label for part in strokes]), sum(part.area for part in strokes) / max(1, others)
+    area = sum(part.area for part in strokes)
+    rivals = [part.area for part in candidates if part not in strokes and part.size[0] >= _RIVAL_HEIGHT * main.size[0]]
+    kept = np.isin(labels, [part.label for part in strokes])
+    return Marks(kept, area / max(1, others), max(rivals, default=0) / area)
 
 
 def label_parts(mask: Mask) -> NDArray[np.intp]:

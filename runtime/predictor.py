@@ -17,9 +17,6 @@ from .model_files import load_golden, load_model, read_confidence
 from .preprocess import SIZE, preparation
 from .session import Session
 
-MIN_KEPT_SHARE = 0.3
-"""Of all marks that a picture shows, the least share that a digit is; less is noise."""
-
 
 @dataclass(frozen=True)
 class Prediction:
@@ -280,10 +277,7 @@ def prepare_source(image: ImageSource, accept_blank: bool = True) -> PreparedDig
     pixels = read_image(image)
     try:
         prepared = preparation(pixels)
-        noise = None
-        if prepared.kept_share < MIN_KEPT_SHARE:
-            noise = f"noise: the largest mark is {prepared.kept_share:.0%} of what the image shows"
-        return PreparedDigit(prepared.digit, noise)
+        return PreparedDigit(prepared.digit, prepared.no_digit)
     except BlankImageError as error:
         if not accept_blank:
             raise

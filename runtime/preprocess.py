@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .ink import Grey, find_ink, highest, level_of_share, otsu_threshold, smooth
-from .parts import Mask, keep_digit, remove_rules
+from .ink import Grey, find_ink, highest, level_of_share, smooth
+from .noise import ink_levels, why_no_digit
+from .parts import Marks, Mask, keep_digit, remove_rules
 
 SIZE = 28
 BOX_SIZE = 20
@@ -33,9 +34,6 @@ _FAINT = 32.0
 _MAX_SHARPENING = 3.0
 _EDGE_LEVEL = 140.0
 """Where a stroke's edge lies in a small picture."""
-_PAPER_DEVIATIONS, _INK_DEVIATIONS = 2.0, 4.0
-_FADED_SHARE = 0.4
-"""Of the way from paper to Otsu's threshold."""
 _PRESSURE_WINDOW = 1 / 8
 _LEAST_PRESSURE = 100.0
 
@@ -44,12 +42,12 @@ _LEAST_PRESSURE = 100.0
 class Preparation:
     """What was made of an image on the way to 28×28 pixels.
 
-    `steps` has grey levels 0..255 by name, in order; `kept_share` is the digit's share of all marks that
-    the image shows, borders and frames not counted: noise has many, none of which is most of them.
+    `steps` has grey levels 0..255 by name, in order; `no_digit` says why the image cannot show a digit, and is
+    None where it can.
     """
 
     steps: dict[str, Grey]
-    kept_share: float
+    no_digit: str | None
 
     @property
     def digit(self) -> NDArray[np.uint8]:
@@ -81,20 +79,21 @@ def preparation(pixels: NDArray[np.uint8]) -> Preparation:
         BlankImageError: nothing stands out from the background.
     """
     if (digit := native(pixels)) is not None:
-        return Preparation({"as MNIST's": digit}, 1.0)
+        return Preparation({"as MNIST's": digit}, None)
     steps: dict[str, Grey] = {}
     grey, ink = find_ink(unite_bands(pixels))
     steps["brightness"], steps["ink, light evened out"] = grey, ink
-    background, faint, strong = ink_levels(ink)
-    mask = ink > faint
-    kept, kept_share = digit_mask(mask, ink, strong)
-    steps["strokes"] = strokes = stretch(ink, background, kept) * surroundings(kept, mask)
+    levels = ink_levels(ink)
+    mask = ink > levels.faint
+    marks = digit_mask(mask, ink, levels.strong)
+    no_digit = why_no_digit(ink, levels, marks)
+    steps["strokes"] = strokes = stretch(ink, levels.background, marks.strokes) * surroundings(marks.strokes, mask)
     digit = crop(strokes, _FAINT)
     steps["cut out"] = digit
     digit = set_stroke_width(to_fine_box(digit))
     steps["stroke width"] = digit
     steps["as MNIST's"] = np.rint(centre(fit_box(digit))).clip(0, 255)
-    return Preparation(steps, kept_share)
+    return Preparation(steps, no_digit)
 
 
 def native(pixels: NDArray[np.uint8]) -> Grey | None:
@@ -137,36 +136,20 @@ def unite_bands(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return pixels
 
 
-def ink_levels(ink: Grey) -> tuple[float, float, float]:
-    """Give the levels up to which a pixel is paper, above which it is ink beside ink, and above which it surely is.
-
-    Otsu's threshold parts ink from paper; all levels are above the paper's noise. A stroke may fade to
-    below the threshold and still be one (J. Canny, "A Computational Approach to Edge Detection", 1986,
-    thresholds with hysteresis).
-    """
-    threshold = otsu_threshold(ink)
-    paper = ink[ink <= threshold]
-    level = level_of_share(paper, 0.5)
-    noise = 1.4826 * level_of_share(np.abs(paper - level), 0.5)  # the deviation that half of the pixels keep to
-    highest = float(ink.max()) - 1
-    background, least = level + _PAPER_DEVIATIONS * noise, level + _INK_DEVIATIONS * noise
-    faint = max(least, level + _FADED_SHARE * (threshold - level))
-    return min(background, highest), min(faint, highest), min(max(threshold, least), highest)
-
-
-def digit_mask(mask: Mask, ink: Grey, strong: float) -> tuple[Mask, float]:
-    """Keep those pixels of a mask that belong to the digit, and tell what share of the marks they are.
+def digit_mask(mask: Mask, ink: Grey, strong: float) -> Marks:
+    """Keep those pixels of a mask that belong to the digit, and tell what else it shows.
 
     A mark is surely one where its ink somewhere is above the level `strong`.
     """
     if max(mask.shape) <= BOX_SIZE:  # no room for anything else
-        return mask, 1.0
+        return Marks(mask, 1.0, 0.0)
     size = -(-max(mask.shape) // _GRID)
     rows, columns = np.arange(0, mask.shape[0], size), np.arange(0, mask.shape[1], size)
     cells = np.logical_or.reduceat(np.logical_or.reduceat(mask, rows, axis=0), columns, axis=1)
     strongest = np.maximum.reduceat(np.maximum.reduceat(ink, rows, axis=0), columns, axis=1)
-    kept, share = keep_digit(remove_rules(cells, strongest), strongest > strong)
-    return mask & kept.repeat(size, axis=0).repeat(size, axis=1)[: mask.shape[0], : mask.shape[1]], share
+    marks = keep_digit(remove_rules(cells, strongest), strongest > strong)
+    kept = marks.strokes.repeat(size, axis=0).repeat(size, axis=1)[: mask.shape[0], : mask.shape[1]]
+    return marks._replace(strokes=mask & kept)
 
 
 def surroundings(kept: Mask, mask: Mask) -> Mask:

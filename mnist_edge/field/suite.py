@@ -29,6 +29,10 @@ class Answer(Protocol):
         """0 to 9."""
 
     @property
+    def confidence(self) -> float:
+        """0 to 1."""
+
+    @property
     def rejected(self) -> str | None:
         """Why it is taken for no digit, or None."""
 

@@ -368,6 +368,16 @@ class TestEvaluate:
         for path in (artifacts / "v2").iterdir():
             assert (tmp_path / "v2" / path.name).read_bytes() == path.read_bytes()
 
+    def test_what_is_no_digit_is_rejected_as_recorded(
+        self, run: Run, mnist_directory: Path, artifacts: Path, tmp_path: Path
+    ) -> None:
+        shutil.copytree(artifacts / "v1", tmp_path / "v1")
+        done = run("evaluate", tmp_path / "v1", "--suite", "rejection", "--record", "--data", mnist_directory)
+        assert (done.returncode, done.stderr) == (0, "")
+        for text in ("blank or noise: specks", "unseen class: letters", "its own", "MNIST test digits"):
+            assert text in done.stdout
+        assert (tmp_path / "v1" / "manifest.json").read_bytes() == (artifacts / "v1" / "manifest.json").read_bytes()
+
 
 class TestTrain:
     def test_train_calibrate_export_predict(

@@ -40,7 +40,7 @@ def test_drawn_digits_are_named_in_most_photographs() -> None:
 def test_right_and_rejected_are_counted() -> None:
     class Answer:
         def __init__(self, digit: int) -> None:
-            self.digit = digit
+            self.digit, self.confidence = digit, 0.5
             self.rejected = "unlike" if digit > 7 else None
 
     test = Split(draw_digits(40).images, np.repeat(np.arange(10, dtype=np.uint8), 4))

@@ -62,13 +62,13 @@ def seven() -> Mask:
 
 
 def kept(mask: Mask) -> Mask:
-    return keep_digit(mask, mask)[0]
+    return keep_digit(mask, mask).strokes
 
 
 def test_strokes_near_each_other_stay_together(seven: Mask) -> None:
-    found, share = keep_digit(seven, seven)
+    found, share, rival_share = keep_digit(seven, seven)
     assert np.array_equal(found, seven)
-    assert share == 1.0
+    assert (share, rival_share) == (1.0, 0.0)
 
 
 def test_specks_go(seven: Mask) -> None:
@@ -81,9 +81,9 @@ def test_the_rest_of_something_at_the_edge_goes(seven: Mask) -> None:
     dirty = seven.copy()
     dirty[:, :6] = True
     dirty[95:, 40:90] = True
-    found, share = keep_digit(dirty, dirty)
+    found, share, rival_share = keep_digit(dirty, dirty)
     assert np.array_equal(found, seven)
-    assert share == 1.0  # borders do not count
+    assert (share, rival_share) == (1.0, 0.0)  # borders do not count
 
 
 def test_a_frame_around_goes(seven: Mask) -> None:
@@ -104,15 +104,15 @@ def test_a_zero_with_a_speck_inside_is_no_frame() -> None:
 def test_what_is_nowhere_strong_is_dirt(seven: Mask) -> None:
     dirty = seven.copy()
     dirty[60:75, 66:80] = True
-    assert np.array_equal(keep_digit(dirty, seven)[0], seven)
+    assert np.array_equal(keep_digit(dirty, seven).strokes, seven)
 
 
 def test_two_marks_of_a_size_are_half_of_the_picture_each() -> None:
     mask = np.zeros((60, 120), np.bool_)
     mask[20:40, 15:20] = mask[20:40, 100:105] = True
-    found, share = keep_digit(mask, mask)
+    found, share, rival_share = keep_digit(mask, mask)
     assert np.count_nonzero(found) == 100
-    assert share == 0.5
+    assert (share, rival_share) == (0.5, 1.0)
 
 
 @pytest.mark.parametrize("upright", [False, True])

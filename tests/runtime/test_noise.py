@@ -1,0 +1,95 @@
+"""Ink is told from noise, and noise alone from drawings."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from mnist_edge.drawing import draw_digit
+from runtime.noise import ink_levels, neighbour_correlation, why_no_digit
+from runtime.parts import Marks
+from runtime.preprocess import preparation
+
+
+def test_ink_is_above_the_papers_noise() -> None:
+    generator = np.random.default_rng(0)
+    ink = np.abs(generator.normal(0, 6, (100, 100)))
+    ink[40:60, 48:52] = 200
+    levels = ink_levels(ink)
+    assert 6 < levels.background < levels.faint <= levels.strong < 200
+    assert np.count_nonzero(ink > levels.faint) < 100 + 80
+    assert levels.noise == pytest.approx(6 * 0.6, rel=0.3)  # of the absolute value of a normal deviate
+
+
+def specks(generator: np.random.Generator) -> NDArray[np.uint8]:
+    return (generator.random((90, 90)) < 0.05).astype(np.uint8) * np.uint8(255)
+
+
+def levels_as_likely(generator: np.random.Generator) -> NDArray[np.uint8]:
+    return generator.integers(0, 256, (28, 28), dtype=np.uint8)
+
+
+def grain(generator: np.random.Generator) -> NDArray[np.uint8]:
+    levels: NDArray[np.uint8] = np.rint(generator.normal(128, 20, (80, 80)).clip(0, 255)).astype(np.uint8)
+    return levels
+
+
+def clouds(generator: np.random.Generator) -> NDArray[np.uint8]:
+    coarse = Image.fromarray(generator.integers(0, 256, (9, 9), dtype=np.uint8))
+    return np.asarray(coarse.resize((90, 90), Image.Resampling.BICUBIC))
+
+
+@pytest.mark.parametrize("make", [specks, levels_as_likely, grain])
+def test_noise_is_no_digit(make: object) -> None:
+    for seed in range(20):
+        reason = preparation(make(np.random.default_rng(seed))).no_digit  # type: ignore[operator]
+        assert reason is not None
+        assert reason.startswith("noise: ")
+
+
+def test_most_clouds_are_no_digit() -> None:
+    reasons = [preparation(clouds(np.random.default_rng(seed))).no_digit for seed in range(20)]
+    assert sum(reason is not None for reason in reasons) >= 12
+
+
+@pytest.mark.parametrize("deviation", [0, 10, 25])
+def test_a_digit_in_noise_is_one(deviation: float) -> None:
+    for digit in range(10):
+        generator = np.random.default_rng(digit)
+        paper = 235.0 - 0.8 * draw_digit(digit, generator, size=90, scale=0.3)
+        noisy = np.rint((paper + generator.normal(0, deviation, paper.shape)).clip(0, 255)).astype(np.uint8)
+        assert preparation(noisy).no_digit is None
+
+
+def test_each_reason_has_its_figure() -> None:
+    generator = np.random.default_rng(0)
+    grey = np.abs(generator.normal(0, 10, (40, 40)))
+    faint = grey.copy()
+    faint[10:30, 18:22] += 30
+    kept = faint > 40
+    assert "30% of what" not in str(why_no_digit(grey, ink_levels(grey), Marks(kept, 0.3, 0.0)))
+    assert "the largest mark is 29% of what" in str(why_no_digit(grey, ink_levels(grey), Marks(kept, 0.29, 0.0)))
+    assert "alike to" in str(why_no_digit(grey, ink_levels(grey), Marks(kept, 1.0, 0.0)))
+    smooth = np.kron(grey[:10, :10], np.ones((4, 4)))
+    found = why_no_digit(smooth, ink_levels(smooth), Marks(smooth > 15, 1.0, 0.0))
+    assert "deviations of the background" in str(found)
+
+
+def test_two_digits_are_not_one() -> None:
+    generator = np.random.default_rng(0)
+    for digit in range(10):
+        two = [255 - draw_digit(shown, generator, size=60, scale=0.25) for shown in (digit, 3)]
+        assert "several marks" in str(preparation(np.concatenate(two, axis=1)).no_digit)
+
+
+@pytest.mark.parametrize(
+    ("plane", "expected"),
+    [
+        (np.indices((8, 8)).sum(axis=0) % 2, -1.0),
+        (np.kron(np.indices((2, 2)).sum(axis=0) % 2, np.ones((50, 50))), 0.98),
+        (np.zeros((5, 5)), 1.0),
+        (np.arange(9.0)[None], 1.0),
+    ],
+)
+def test_the_correlation_of_neighbours(plane: NDArray[np.float64], expected: float) -> None:
+    assert neighbour_correlation(plane) == pytest.approx(expected, abs=0.01)
