@@ -47,7 +47,7 @@ _HANDS_AND_DEVICES = Augmentation(
     contrast_share=0.3,
     noise_share=0.09,
     line_share=0.05,
-    stray_stroke_share=0.05,
+    stray_stroke_share=0.09,
 )
 
 RECIPES: tuple[Recipe, ...] = (
@@ -79,7 +79,7 @@ RECIPES: tuple[Recipe, ...] = (
         Recipe(
             name="deploy",
             architecture=architecture,
-            epochs=40,
+            epochs=60,
             batch_size=128,
             validation_images=4_000,
             peak_learning_rate=0.004,
