@@ -1,11 +1,12 @@
 """Tell ink from the noise of paper and sensors, and pictures that cannot show a digit."""
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 
 from .ink import Grey, level_of_share, otsu_threshold
-from .parts import Marks
+from .parts import Marks, Mask
 
 _PAPER_DEVIATIONS, _INK_DEVIATIONS = 2.0, 4.0
 _FADED_SHARE = 0.4
@@ -15,6 +16,7 @@ _MIN_KEPT_SHARE = 0.3
 _MIN_CORRELATION = 0.25
 _MIN_SIGNAL_TO_NOISE = 5.0
 _MIN_RIVAL_SHARE = 0.3
+_STRIP_LENGTH, _STRIP_DEPTH = 0.95, 0.25
 
 
 class InkLevels(NamedTuple):
@@ -63,9 +65,21 @@ def why_no_digit(ink: Grey, levels: InkLevels, marks: Marks) -> str | None:
     signal_to_noise = (level_of_share(ink[marks.strokes], 0.5) - levels.paper) / max(levels.noise, 1.0)
     if signal_to_noise < _MIN_SIGNAL_TO_NOISE:
         return f"noise: the strongest mark stands out by {signal_to_noise:.1f} deviations of the background only"
+    if lies_along_edge(marks.strokes):
+        return "an edge: the only mark goes from side to side along it"
     if marks.rival_share >= _MIN_RIVAL_SHARE:
         return f"several marks: the second is {marks.rival_share:.0%} of the first"
     return None
+
+
+def lies_along_edge(strokes: Mask) -> bool:
+    """Tell whether marks are a strip along an edge of the picture, from one end of it to the other."""
+    spans = [np.flatnonzero(strokes.any(axis=axis)) for axis in (1, 0)]
+    for (along, side), (across, depth) in itertools.permutations(zip(spans, strokes.shape, strict=True)):
+        is_strip = np.ptp(along) + 1 >= _STRIP_LENGTH * side and np.ptp(across) + 1 <= _STRIP_DEPTH * depth
+        if is_strip and (across[0] == 0 or across[-1] == depth - 1):
+            return True
+    return False
 
 
 def neighbour_correlation(plane: Grey) -> float:

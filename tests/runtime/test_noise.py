@@ -61,6 +61,21 @@ def test_a_digit_in_noise_is_one(deviation: float) -> None:
         assert preparation(noisy).no_digit is None
 
 
+def test_light_from_one_side_is_no_digit() -> None:
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        light = np.linspace(generator.uniform(90, 160), generator.uniform(170, 240), 80)[:, None]
+        paper = np.rint((light + generator.normal(0, 3, (80, 80))).clip(0, 255)).astype(np.uint8)
+        for turned in (paper, paper.T, paper[::-1], paper.T[:, ::-1]):
+            assert preparation(np.ascontiguousarray(turned)).no_digit is not None
+
+
+def test_a_one_from_edge_to_edge_is_a_digit() -> None:
+    paper = np.full((60, 60), 240, np.uint8)
+    paper[:, 26:32] = 30
+    assert preparation(paper).no_digit is None
+
+
 def test_each_reason_has_its_figure() -> None:
     generator = np.random.default_rng(0)
     grey = np.abs(generator.normal(0, 10, (40, 40)))
