@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 
 .PHONY: help
 help: ## Show these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(INSTALLED) ## Make .venv with the tested versions of all dependencies
@@ -21,7 +21,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 		{ echo "error: $(PYTHON) lacks the module venv; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[train,dev,bench]'
+		--constraint constraints.txt --editable '.[train,dev,report,bench]'
 	@touch $@
 
 .PHONY: export
@@ -31,6 +31,24 @@ export: $(INSTALLED) ## Export the committed checkpoints to ONNX, float and int8
 .PHONY: test
 test: lint ## Run linters, type checks and the whole test suite
 	$(BIN)/python -m pytest
+
+.PHONY: test-devices
+test-devices: $(INSTALLED) .devices/arm64 .devices/oldest ## Compare logits on x86 and ARM processors, emulated by qemu-user
+	$(BIN)/python -m pytest tests/devices -m devices
+
+.PHONY: test-devices-x86
+test-devices-x86: $(INSTALLED) .devices/oldest ## The x86 part of test-devices
+	$(BIN)/python -m pytest tests/devices -m devices -k "not aarch64"
+
+.devices/arm64: tests/devices/arm64.sh constraints.txt $(INSTALLED)
+	tests/devices/arm64.sh $@ $(BIN)/python
+	@touch $@
+
+# The oldest that pyproject.toml allows.
+.devices/oldest: pyproject.toml $(INSTALLED)
+	rm -rf $@
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ 'numpy==1.26.*' 'onnxruntime==1.20.*'
+	@touch $@
 
 .PHONY: lint
 lint: $(INSTALLED) ## Run the linters and type checks alone
@@ -52,10 +70,20 @@ benchmark: $(INSTALLED) ## Measure the models beside other engines, then trainin
 	$(BIN)/mnist-edge benchmark --json docs/benchmark.json --plot docs/benchmark.png
 	$(BIN)/mnist-edge benchmark --training --json docs/training.json
 
+.PHONY: compare
+compare: $(INSTALLED) ## Compare networks in one epoch and test the reference's claims; half an hour (needs MNIST)
+	$(BIN)/mnist-edge compare --json docs/compare.json
+	$(BIN)/mnist-edge ablate --json docs/ablations.json
+
+.PHONY: report
+report: $(INSTALLED) ## Train both networks for one epoch and draw a page of it into runs/report (needs MNIST)
+	$(BIN)/mnist-edge report runs/report --compared docs/compare.json
+
 .PHONY: readme
-readme: $(INSTALLED) ## Write the README's tables and its strip of pictures anew
+readme: $(INSTALLED) ## Write the tables and pictures of README and docs/ anew
 	$(BIN)/python -m mnist_edge.field.examples docs/examples.png
-	$(BIN)/python -m export.readme README.md
+	$(BIN)/python -m export.challenge_page docs/challenge.png
+	$(BIN)/python -m export.readme README.md docs/challenge.md
 
 .PHONY: samples
 samples: $(INSTALLED) ## Draw the sample pictures anew

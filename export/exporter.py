@@ -17,6 +17,7 @@ from export.calibration import (
     save_table,
     table_beside,
 )
+from export.certificate import certify
 from export.confidence import fit_confidence
 from export.graph import PARAMETERS_KEY, operators
 from export.manifest import (
@@ -103,6 +104,7 @@ def export_checkpoints(
         CheckpointError: a checkpoint cannot be used.
         CalibrationError: a table is missing, damaged or another checkpoint's.
         BudgetError: a model has too many parameters or too large a file.
+        SaturationError: an int8 model's sums may differ between processors.
         ParityError: an exported model does not answer as PyTorch does.
         ArtifactError: two checkpoints are for the same folder, or its manifest is damaged.
         OSError: a folder cannot be written.
@@ -132,6 +134,7 @@ def _export(
 
     float_onnx = to_float_onnx(checkpoint.model)
     int8_onnx = quantize(float_onnx, table)
+    certificate = certify(int8_onnx)
     facts = {
         "mnist_edge.architecture": checkpoint.architecture,
         PARAMETERS_KEY: str(parameters),
@@ -181,6 +184,7 @@ def _export(
         "training": {"recipe": checkpoint.facts.recipe, "seed": checkpoint.facts.seed},
         "calibration": _describe_subset(table),
         "confidence": asdict(table.confidence),
+        "certificate": asdict(certificate),
         "files": files,
         "golden": {
             "file": GOLDEN_FILE,

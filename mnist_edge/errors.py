@@ -189,6 +189,16 @@ class GateError(ExportError):
     """A check that an export must pass did not pass."""
 
 
+class SaturationError(GateError, ValueError):
+    """An int8 model's sums may differ between processors."""
+
+    def __init__(self, weights: str, pair_sum: int, limit: int) -> None:
+        self.weights = weights
+        self.pair_sum = pair_sum
+        problem = f"a pair of products can reach {pair_sum:,}, and 16 bits hold {limit:,}" if pair_sum else "no weights"
+        super().__init__(f"{weights}: {problem}. Quantise the weights with 7 bits (reduce_range).")
+
+
 class BudgetError(GateError, ValueError):
     """A model has too many parameters or its file too many bytes."""
 

@@ -1,0 +1,60 @@
+"""The proof that an int8 model's sums come out the same on every processor.
+
+Processors without dot-product instructions multiply unsigned bytes with signed ones and add *pairs* of the products in
+saturating 16-bit arithmetic (x86's `pmaddubsw`; Intel, "Intrinsics Guide", `_mm256_maddubs_epi16`). Where no pair of a
+channel's weights can reach beyond 16 bits, whichever two meet and whatever the pixels are, nothing saturates; all
+further sums are of 32 bits, and integers add up to the same in any order.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, numpy_helper
+
+from mnist_edge.errors import SaturationError
+
+LARGEST_ACTIVATION = 255
+LARGEST_SUM = 32_767
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The largest sum that a pair of products can have in each layer, by its weights' name, and what 16 bits hold."""
+
+    largest_sum: int
+    pair_sums: dict[str, int]
+
+
+def certify(model: ModelProto) -> Certificate:
+    """Prove that no pair of products saturates.
+
+    Args:
+        model: an int8 graph, weights per output channel.
+
+    Raises:
+        SaturationError: a pair can.
+    """
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    pair_sums = {}
+    for node in model.graph.node:
+        weights = constants.get(node.input[0])
+        if node.op_type != "DequantizeLinear" or weights is None or weights.dtype != np.int8:
+            continue
+        axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
+        per_channel = constants[node.input[1]].ndim == 1
+        pair_sums[node.input[0]] = largest_pair_sum(weights, axis if per_channel else None)
+    certificate = Certificate(LARGEST_SUM, pair_sums)
+    worst = max(pair_sums, key=pair_sums.__getitem__, default=None)
+    if worst is None:
+        raise SaturationError("the model", 0, LARGEST_SUM)
+    if pair_sums[worst] > LARGEST_SUM:
+        raise SaturationError(worst, pair_sums[worst], LARGEST_SUM)
+    return certificate
+
+
+def largest_pair_sum(weights: NDArray[np.int8], axis: int | None) -> int:
+    """Give 255 × the two largest magnitudes of any output channel, which lie along an axis; None for a single one."""
+    rows = weights.reshape(1, -1) if axis is None else np.moveaxis(weights, axis, 0).reshape(weights.shape[axis], -1)
+    magnitudes = np.sort(np.abs(rows.astype(np.int64)), axis=1)[:, -2:]
+    return int(magnitudes.sum(axis=1).max(initial=0)) * LARGEST_ACTIVATION

@@ -1,0 +1,118 @@
+"""The same bits on every processor: golden logits under user-mode emulation. Run by `make test-devices`.
+
+x86 processors are qemu's models of what they lack: Haswell has AVX2 and no VNNI, Nehalem SSE4 and no AVX.
+"""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from export.parity import FLOAT_TOLERANCE
+
+ROOT = Path(__file__).resolve().parents[2]
+ARM64, OLDEST = ROOT / ".devices" / "arm64", ROOT / ".devices" / "oldest"
+CASES = [f"{threads} threads, batch {batch}" for threads in (1, 2) for batch in (1, 64)]
+
+pytestmark = pytest.mark.devices
+
+
+@dataclass(frozen=True)
+class Device:
+    """How to start a Python there, and what it needs."""
+
+    command: tuple[str, ...]
+    machine: str
+    path: tuple[Path, ...] = ()
+    needs: str = ""
+
+
+def _emulated_arm64(processor: str) -> Device:
+    pythons = sorted((ARM64 / "root" / "usr" / "bin").glob("python3.*"))
+    python = str(pythons[0]) if pythons else str(ARM64 / "python3")
+    home = f"PYTHONHOME={ARM64 / 'root' / 'usr'}"
+    command = ("qemu-aarch64", "-cpu", processor, "-L", str(ARM64 / "root"), "-E", home, python)
+    return Device(command, "aarch64", (ARM64 / "packages",), "make test-devices lays it into .devices/arm64")
+
+
+DEVICES = {
+    "this processor": Device((sys.executable,), platform.machine()),
+    "x86, Haswell": Device(("qemu-x86_64", "-cpu", "Haswell", sys.executable), "x86_64"),
+    "x86, Nehalem": Device(("qemu-x86_64", "-cpu", "Nehalem", sys.executable), "x86_64"),
+    "x86, oldest packages": Device((sys.executable,), platform.machine(), (OLDEST,), "make test-devices installs them"),
+    "aarch64, Cortex-A72": _emulated_arm64("cortex-a72"),
+    "aarch64, all extensions": _emulated_arm64("max"),
+}
+
+
+@cache
+def logits_on(name: str) -> dict[str, Any]:
+    """Run `logits.py` on a device."""
+    device = DEVICES[name]
+    if shutil.which(device.command[0]) is None:
+        pytest.fail(f"{device.command[0]} is missing; on Debian and Ubuntu: apt install qemu-user")
+    for path in (*device.path, Path(device.command[-1])):
+        if not path.exists():
+            pytest.fail(f"{path} is missing: {device.needs}")
+    if device.machine == "x86_64" and platform.machine() != "x86_64":
+        pytest.fail("this Python is not one for x86-64, which qemu-x86_64 runs")
+    script = Path(__file__).with_name("logits.py")
+    done = subprocess.run(
+        [*device.command, script, ROOT / "artifacts"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (*device.path, ROOT)))},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def largest_difference(found: dict[str, Any], file: str, case: str) -> float:
+    """Give the largest difference of a logit from the golden one."""
+    model, name = file.split("/")
+    with np.load(ROOT / "artifacts" / model / "golden.npz") as golden:
+        expected = golden[name]
+    logits = np.frombuffer(bytes.fromhex(found["logits"][file][case]), np.float32).reshape(expected.shape)
+    return float(np.abs(logits - expected).max())
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("model", ["v1", "v2"])
+@pytest.mark.parametrize("device", DEVICES)
+class TestLogits:
+    def test_int8_is_the_same_to_the_bit(self, device: str, model: str, case: str) -> None:
+        assert largest_difference(logits_on(device), f"{model}/model.int8.onnx", case) == 0.0
+
+    def test_float_is_close(self, device: str, model: str, case: str) -> None:
+        assert largest_difference(logits_on(device), f"{model}/model.onnx", case) <= FLOAT_TOLERANCE
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_it_is_the_device_that_it_says(device: str) -> None:
+    assert logits_on(device)["machine"] == DEVICES[device].machine
+
+
+def test_the_oldest_packages_are_the_oldest_allowed() -> None:
+    versions = logits_on("x86, oldest packages")["versions"]
+    stated = (ROOT / "pyproject.toml").read_text("utf-8")
+    for package, number in versions.items():
+        assert f'"{package}>={number.rpartition(".")[0]}' in stated
+
+
+def test_another_bit_is_seen() -> None:
+    found = json.loads(json.dumps(logits_on("this processor")))
+    logits = found["logits"]["v2/model.int8.onnx"]
+    case = CASES[0]
+    logits[case] = ("0" if logits[case][0] != "0" else "1") + logits[case][1:]
+    assert largest_difference(found, "v2/model.int8.onnx", case) > 0
