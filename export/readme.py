@@ -1,23 +1,22 @@
-"""The README's tables, written from the committed result files: `python -m export.readme README.md`.
+"""The tables of the README and of docs/challenge.md, from the committed result files: `python -m export.readme FILE…`.
 
 A table stands between `<!-- NAME -->` and `<!-- /NAME -->`.
 """
 
-import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from export.challenge_page import ablation_table, challenge_table, comparison_table, diagram
 from export.exporter import ARTIFACTS, FLOAT_FILE, INT8_FILE
 from export.manifest import read_manifest
+from export.markdown import describe_machine, describe_versions, row
 from mnist_edge.benchmark.results import Measured, load_benchmark, load_training_benchmark
-from mnist_edge.machine import Machine
 
 DOCS = ARTIFACTS.parent / "docs"
 BENCHMARK = DOCS / "benchmark.json"
 TRAINING = DOCS / "training.json"
-ONE_EPOCH = DOCS / "one-epoch.json"
 
 
 def accuracy_table(artifacts: Path = ARTIFACTS) -> str:
@@ -34,7 +33,7 @@ def accuracy_table(artifacts: Path = ARTIFACTS) -> str:
                 f"| {measured['expected_calibration_error']:.2%} "
                 f"| `{recipe['name']}`, {recipe['epochs']} epochs, seed {manifest['training']['seed']} |"
             )
-    made_with = _versions({package: versions[package] for package in ("torch", "onnx", "onnxruntime")})
+    made_with = describe_versions({package: versions[package] for package in ("torch", "onnx", "onnxruntime")})
     return "\n".join(
         [
             "| file | parameters | multiply-adds | bytes | top-1 accuracy | calibration error | recipe |",
@@ -46,35 +45,16 @@ def accuracy_table(artifacts: Path = ARTIFACTS) -> str:
     )
 
 
-def one_epoch_table(path: Path = ONE_EPOCH) -> str:
-    """Give the accuracies after one epoch by the reference's recipe."""
-    found = json.loads(path.read_text("utf-8"))
-    rows = [
-        f"| {name.upper()} | {model['top1'][FLOAT_FILE]:.2%} | {model['top1'][INT8_FILE]:.2%} | {model['seed']} |"
-        for name, model in found["models"].items()
-    ]
-    versions = _versions(found["models"]["v2"]["versions"])
-    return "\n".join(
-        [
-            f"| one epoch, recipe `{found['recipe']}` | float32 | int8 | seed |",
-            "| --- | ---: | ---: | ---: |",
-            *rows,
-            "",
-            f"Top-1 on MNIST's 10,000 test images; {versions}.",
-        ]
-    )
-
-
 def field_table(artifacts: Path = ARTIFACTS) -> str:
     """Give how often the int8 models are right on each kind of the field suite."""
     found = {name: read_manifest(artifacts / name)["accuracy"][INT8_FILE]["field"] for name in ("v1", "v2")}
     means = [[f"{field['means'][group]:.2%}" for field in found.values()] for group in ("photograph", "corruption")]
-    rows = [_row("**photographs**, mean", means[0]), _row("**corruptions**, mean", means[1])]
-    rows += [_row(kind, [f"{field['kinds'][kind]:.1%}" for field in found.values()]) for kind in found["v2"]["kinds"]]
+    rows = [row("**photographs**, mean", means[0]), row("**corruptions**, mean", means[1])]
+    rows += [row(kind, [f"{field['kinds'][kind]:.1%}" for field in found.values()]) for kind in found["v2"]["kinds"]]
     images = found["v2"]["images_a_kind"]
     return "\n".join(
         [
-            _row("field suite, int8", [name.upper() for name in found]),
+            row("field suite, int8", [name.upper() for name in found]),
             "| --- | ---: | ---: |",
             *rows,
             "",
@@ -89,19 +69,19 @@ def rejection_table(artifacts: Path = ARTIFACTS) -> str:
     found = {name: read_manifest(artifacts / name)["accuracy"][INT8_FILE]["rejection"] for name in ("v1", "v2")}
     shares = ("digits", "blank_or_noise", "unseen_class")
     lines = [
-        _row("rejected, int8", ["threshold", "MNIST test digits", "blank or noise", "unseen classes"]),
+        row("rejected, int8", ["threshold", "MNIST test digits", "blank or noise", "unseen classes"]),
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for name, rejection in found.items():
         points = [(f"**{name.upper()}, its own**", rejection["own"])]
         points += [(name.upper(), point) for point in rejection["curve"]]
         lines += [
-            _row(said, [f"{point['reject_below']:.3f}", *(f"{point[share]:.1%}" for share in shares)])
+            row(said, [f"{point['reject_below']:.3f}", *(f"{point[share]:.1%}" for share in shares)])
             for said, point in points
         ]
     kinds = {name: rejection["kinds"] for name, rejection in found.items()}
-    lines += ["", _row("rejected at its own threshold", [name.upper() for name in kinds]), "| --- | ---: | ---: |"]
-    lines += [_row(kind, [f"{rejected[kind]:.1%}" for rejected in kinds.values()]) for kind in kinds["v2"]]
+    lines += ["", row("rejected at its own threshold", [name.upper() for name in kinds]), "| --- | ---: | ---: |"]
+    lines += [row(kind, [f"{rejected[kind]:.1%}" for rejected in kinds.values()]) for kind in kinds["v2"]]
     images = found["v2"]["images_a_kind"]
     return "\n".join(
         [*lines, "", f"{images:,} pictures of each kind, drawn by code; `mnist-edge evaluate --suite rejection`."]
@@ -122,13 +102,13 @@ def speed_table(path: Path = BENCHMARK) -> str:
         ]
         for name in (contender.name for contender in first)
     ]
-    lines = [_row("µs an image, one thread", columns), "| --- |" + " ---: |" * len(columns)]
-    lines += [_row(contender.name, cells) for contender, cells in zip(first, speeds, strict=True)]
+    lines = [row("µs an image, one thread", columns), "| --- |" + " ---: |" * len(columns)]
+    lines += [row(contender.name, cells) for contender, cells in zip(first, speeds, strict=True)]
     pace = f"core at {found.predictions_per_second}/s, {most} threads"
     costs = ["accuracy", "model bytes", "cold start", "peak memory", pace]
-    lines += ["", _row("V2", costs), "| --- |" + " ---: |" * len(costs)]
+    lines += ["", row("V2", costs), "| --- |" + " ---: |" * len(costs)]
     lines += [
-        _row(
+        row(
             contender.name,
             [
                 f"{contender.accuracy:.2%}",
@@ -145,7 +125,7 @@ def speed_table(path: Path = BENCHMARK) -> str:
             *lines,
             "",
             f"Medians of {found.rounds} interleaved rounds on the {found.images:,} images of {found.data_set}; "
-            f"{_machine(found.machine)}; {_versions(found.versions)}.",
+            f"{describe_machine(found.machine)}; {describe_versions(found.versions)}.",
         ]
     )
 
@@ -155,11 +135,11 @@ def training_table(path: Path = TRAINING) -> str:
     found = load_training_benchmark(path)
     models = list(found.models)
     lines = [
-        _row("one epoch, seconds", [column for model in models for column in (model.upper(), "accuracy")]),
+        row("one epoch, seconds", [column for model in models for column in (model.upper(), "accuracy")]),
         "| --- |" + " ---: |" * (2 * len(models)),
     ]
     lines += [
-        _row(ways[0].way, [cell for way in ways for cell in (f"{way.seconds.median:.1f}", f"{way.accuracy:.2%}")])
+        row(ways[0].way, [cell for way in ways for cell in (f"{way.seconds.median:.1f}", f"{way.accuracy:.2%}")])
         for ways in zip(*found.models.values(), strict=True)
     ]
     return "\n".join(
@@ -167,25 +147,13 @@ def training_table(path: Path = TRAINING) -> str:
             *lines,
             "",
             f"The recipe `reference`, medians of {found.rounds} seeds in turn, {found.threads} threads, accuracy on "
-            f"MNIST's test images; {_machine(found.machine)}; {_versions(found.versions)}.",
+            f"MNIST's test images; {describe_machine(found.machine)}; {describe_versions(found.versions)}.",
         ]
     )
 
 
-def _row(name: str, cells: Sequence[str]) -> str:
-    return f"| {' | '.join([name, *cells])} |"
-
-
 def _named(contenders: Sequence[Measured], name: str) -> Measured:
     return next(contender for contender in contenders if contender.name == name)
-
-
-def _machine(machine: Machine) -> str:
-    return f"{machine.processor} with {', '.join(machine.flags)}, {machine.cores} cores"
-
-
-def _versions(versions: Mapping[str, str]) -> str:
-    return ", ".join(f"{package} {number}" for package, number in versions.items())
 
 
 def with_tables(text: str, artifacts: Path = ARTIFACTS) -> str:
@@ -193,7 +161,11 @@ def with_tables(text: str, artifacts: Path = ARTIFACTS) -> str:
     tables = {
         "accuracy": accuracy_table(artifacts),
         "field": field_table(artifacts),
-        "one-epoch": one_epoch_table(),
+        "challenge": challenge_table(),
+        "comparison": comparison_table(),
+        "ablations": ablation_table(),
+        "diagram-v1": diagram("v1"),
+        "diagram-v2": diagram("v2"),
         "rejection": rejection_table(artifacts),
         "speed": speed_table(),
         "training": training_table(),
@@ -205,5 +177,5 @@ def with_tables(text: str, artifacts: Path = ARTIFACTS) -> str:
 
 
 if __name__ == "__main__":
-    page = Path(sys.argv[1])
-    page.write_text(with_tables(page.read_text("utf-8")), "utf-8")
+    for page in map(Path, sys.argv[1:]):
+        page.write_text(with_tables(page.read_text("utf-8")), "utf-8")

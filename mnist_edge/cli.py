@@ -18,11 +18,13 @@ from mnist_edge.errors import GateError, MissingExtraError, MnistEdgeError, Unkn
 
 if TYPE_CHECKING:
     from mnist_edge.benchmark.results import Benchmark, TrainingBenchmark
+    from mnist_edge.comparison import Comparison, Plan
     from mnist_edge.data import Split, SplitName
     from mnist_edge.evaluation import ConfidenceEvaluation, Evaluation
     from mnist_edge.field.rejection import RejectionResult
     from mnist_edge.field.suite import FieldResult
     from mnist_edge.layers import Layer
+    from mnist_edge.steps import Step
 
 FAILED, USAGE, REFUSED, NO_DIGIT, INTERNAL, INTERRUPTED = 1, 2, 3, 4, 70, 130
 _EXIT_CODES = (
@@ -33,7 +35,8 @@ _EXIT_CODES = (
 _MODELS = ("v1", "v2")
 _EXTRAS = {
     **dict.fromkeys(("google", "onnx", "onnxscript", "platformdirs", "safetensors", "torch", "torchvision"), "train"),
-    **dict.fromkeys(("ai_edge_litert", "matplotlib", "ncnn", "openvino", "pnnx"), "bench"),
+    **dict.fromkeys(("ai_edge_litert", "ncnn", "openvino", "pnnx"), "bench"),
+    "matplotlib": "report",
 }
 """Which extra brings a package that may be missing."""
 _IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -85,8 +88,8 @@ def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the trace
 
 @app.command(epilog="Example: mnist-edge train v2 --seed 1 --out runs/v2/checkpoint.safetensors")
 def train(
-    model: Annotated[str, typer.Argument(help="v1 or v2.")],
-    recipe: Annotated[str, typer.Option(help="How to train.")] = "reference",
+    model: Annotated[str, typer.Argument(help="v1, v2, or to compare with: lenet5, cnn, resnet18.")],
+    recipe: Annotated[str, typer.Option(help="reference, onepass or deploy.")] = "reference",
     seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Same seed, same machine: same weights.")] = 0,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     device: Annotated[str, typer.Option(help="As PyTorch names it: cpu, cuda, mps.")] = "cpu",
@@ -97,18 +100,27 @@ def train(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a network from scratch and write its checkpoint."""
+    """Train a network from scratch and write its checkpoint, with a log beside it.
+
+    Where tensorboard is installed, its event files are written too.
+    """
     from mnist_edge import reports
     from mnist_edge.checkpoint import CHECKPOINT_FILE, save_checkpoint
     from mnist_edge.recipes import find_recipe
     from mnist_edge.training import steps_an_epoch
     from mnist_edge.training import train as train_model
+    from mnist_edge.training_log import training_log
 
-    _check_model(model)
     chosen = find_recipe(model, recipe)
     path = out or Path("runs") / model / CHECKPOINT_FILE
     training, test = _load("train", data), _load("test", data)
-    with console.training_progress(epochs or chosen.epochs, steps_an_epoch(chosen, len(training.labels))) as on_step:
+    steps = steps_an_epoch(chosen, len(training.labels))
+    with training_log(path.parent) as log, console.training_progress(epochs or chosen.epochs, steps) as show:
+
+        def on_step(step: "Step") -> None:
+            log(step)
+            show(step)
+
         result = train_model(
             chosen, training, test, seed=seed, epochs=epochs, device=device, threads=threads, on_step=on_step
         )
@@ -312,6 +324,89 @@ def benchmark(
         save_results(json_file, measured)
     if plot is not None:
         plot_benchmark(plot, measured)
+
+
+SeedsOption = Annotated[int, typer.Option(min=1, help="Trainings of each.")]
+ProcessesOption = Annotated[int | None, typer.Option(min=1, help="Trainings at once.", show_default="one a core")]
+ResultsOption = Annotated[Path, typer.Option("--json", metavar="FILE", help="Results; those in it are kept.")]
+CheckpointsOption = Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Gets the first seed's weights.")]
+
+
+@app.command(epilog="Example: mnist-edge compare --seeds 3 --json compare.json")
+def compare(
+    seeds: SeedsOption = 10,
+    full: Annotated[bool, typer.Option("--full", help="Add each network's usual number of epochs; an hour.")] = False,
+    processes: ProcessesOption = None,
+    results: ResultsOption = Path("runs/compare.json"),
+    checkpoints: CheckpointsOption = Path("runs/compare"),
+    data: DataOption = None,
+) -> None:
+    """Train V1, V2, LeNet-5, a typical CNN and ResNet-18 with several seeds, and export and time each.
+
+    Takes a quarter of an hour. When interrupted it goes on where it stopped.
+    """
+    from export.compare import measure_int8
+    from mnist_edge import reports
+    from mnist_edge.challenge import compared_plans
+    from mnist_edge.comparison import save_comparison, with_int8
+    from runtime import Predictor
+
+    found = _compare(compared_plans(seeds, full), data, results, checkpoints, processes)
+    if any(one.int8 is None for one in found.contestants):  # all together, so that they are timed in turn
+        paths = {one.name: checkpoints / f"{one.name}.safetensors" for one in found.contestants}
+        paths = {name: path for name, path in paths.items() if path.exists()}
+        training, test = _load("train", data), _load("test", data)
+        with console.step_progress("int8", len(paths)) as on_network:
+            found = with_int8(found, measure_int8(paths, training, test, Predictor, on_network))
+        save_comparison(results, found)
+    reports.print_comparison(found)
+
+
+@app.command(epilog="Example: mnist-edge ablate --seeds 3 --json ablations.json")
+def ablate(
+    seeds: SeedsOption = 5,
+    processes: ProcessesOption = None,
+    results: ResultsOption = Path("runs/ablations.json"),
+    checkpoints: CheckpointsOption = Path("runs/ablations"),
+    data: DataOption = None,
+) -> None:
+    """Test the reference's claims for V2 one by one: train it without each. Takes ten minutes."""
+    from mnist_edge import reports
+    from mnist_edge.challenge import claims
+
+    plans = [claim.plan for claim in claims(seeds)]
+    reports.print_comparison(_compare(plans, data, results, checkpoints, processes))
+
+
+@app.command(epilog="Example: mnist-edge report my-report && open my-report/index.html")
+def report(
+    out: Annotated[Path, typer.Argument(metavar="OUT", file_okay=False, help="Folder that gets the page.")],
+    models: Annotated[
+        list[str] | None, typer.Option("--model", help="v1, v2, lenet5, cnn, resnet18.", show_default="v1 and v2")
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="reference or onepass.")] = "onepass",
+    seed: Annotated[int, typer.Option(min=0, max=2**64 - 1, help="Of the training.")] = 0,
+    compared: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Results of `mnist-edge compare` to draw.")
+    ] = None,
+    data: DataOption = None,
+) -> None:
+    """Train V1 and V2 for one epoch and draw a page of it: curves, mistakes, filters, costs. Takes a minute."""
+    from mnist_edge.comparison import load_comparison
+    from mnist_edge.recipes import find_recipe
+    from mnist_edge.report.history import watch
+    from mnist_edge.report.page import write_report
+    from mnist_edge.training import steps_an_epoch
+
+    names = models or list(_MODELS)
+    chosen = [find_recipe(name, recipe) for name in names]
+    found = None if compared is None else load_comparison(compared)
+    training, test = _load("train", data), _load("test", data)
+    networks = []
+    for one in chosen:
+        with console.training_progress(one.epochs, steps_an_epoch(one, len(training.labels))) as on_step:
+            networks.append(watch(one.architecture, training, test, recipe=recipe, seed=seed, on_step=on_step))
+    print(f"Written: {write_report(out, networks, test, recipe, seed, found)}")
 
 
 @app.command(epilog="Example: mnist-edge inspect artifacts/v2/model.int8.onnx")
@@ -556,6 +651,18 @@ def _record(measured: dict[str, _Measured]) -> None:
             by_folder.setdefault(found.path.parent, {})[found.path.name] = (found.evaluation, found.confidence)
     for folder, results in by_folder.items():
         record_accuracies(folder, "MNIST test", results)
+
+
+def _compare(
+    plans: "list[Plan]", data: Path | None, results: Path, checkpoints: Path, processes: int | None
+) -> "Comparison":
+    from mnist_edge import data as files
+    from mnist_edge.comparison import compare as run
+
+    with console.download_progress() as on_progress:
+        directory = files.ensure_data(data, on_progress)
+    with console.step_progress("trainings", sum(plan.seeds for plan in plans)) as on_trial:
+        return run(plans, directory, results, checkpoints=checkpoints, processes=processes, on_trial=on_trial)
 
 
 def _benchmark(models: list[str], data: Path | None, rounds: int) -> "Benchmark":

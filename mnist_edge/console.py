@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mnist_edge.training import Step
+    from mnist_edge.steps import Step
 
 _PLAIN_STEPS = 100
 """Where there is no terminal, a line of progress comes every so many steps."""

@@ -37,8 +37,10 @@ class _LeafTracer(fx.Tracer):
 def layers_of(model: nn.Module) -> list[Layer]:
     """List the layers of a network in the order of their computation."""
     graph = _LeafTracer().trace(model)
-    traced = fx.GraphModule(model, graph)
+    training = model.training
+    traced = fx.GraphModule(model.eval(), graph)  # in training, batch normalisation would learn from the example
     ShapeProp(traced).propagate(torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8))
+    model.train(training)
     return [_layer(node, model) for node in graph.nodes if node.op not in ("placeholder", "output")]
 
 

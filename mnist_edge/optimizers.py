@@ -42,7 +42,9 @@ class RecipeOptimizer:
                 torch.optim.AdamW(
                     others, lr=recipe.peak_learning_rate, betas=(0.9, 0.95), weight_decay=decay, fused=True
                 ),
-                torch.optim.Muon(self._matrices, lr=recipe.muon_learning_rate, weight_decay=decay),
+                torch.optim.Muon(
+                    self._matrices, lr=recipe.muon_learning_rate, weight_decay=decay, ns_steps=recipe.muon_iterations
+                ),
             ]
         self._schedules = [
             LambdaLR(optimizer, lambda step: rate_factor(recipe, step, steps)) for optimizer in self._optimizers
@@ -64,7 +66,8 @@ def rate_factor(recipe: Recipe, step: int, steps: int) -> float:
         return (step + 1) / warmup
     final = recipe.final_learning_rate / recipe.peak_learning_rate
     done = (step - warmup) / max(1.0, steps - warmup)
-    return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done))
+    left = 1 - done if recipe.decay == "linear" else 0.5 * (1 + math.cos(math.pi * done))
+    return final + (1 - final) * left
 
 
 def _rows(kernel: Tensor) -> Tensor:

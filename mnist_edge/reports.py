@@ -16,6 +16,7 @@ from mnist_edge.field.suite import mean_accuracy
 
 if TYPE_CHECKING:
     from mnist_edge.benchmark.results import Benchmark, Timing, TrainingBenchmark
+    from mnist_edge.comparison import Comparison
     from mnist_edge.evaluation import ConfidenceEvaluation
     from mnist_edge.field.rejection import RejectionResult
     from mnist_edge.field.suite import FieldResult
@@ -233,6 +234,34 @@ def print_benchmark(found: "Benchmark") -> None:
         print(f"Missing: {name}. Add it with: {command}")
     for name, problem in found.failed.items():
         print(f"Failed: {name}: {problem}")
+
+
+def print_comparison(found: "Comparison") -> None:
+    """Print what each contestant of a comparison reached."""
+    print(_describe(found.machine, found.versions))
+    print_table(
+        f"{found.data_set}; {_count(found.processes, 'training')} at once, {_count(found.threads, 'thread')} each",
+        (
+            *("network", "parameters", "multiply-adds", "seeds", "top-1", "deviation", "lowest", "seconds"),
+            *("int8 bytes", "int8 top-1", "int8 µs an image"),
+        ),
+        [
+            (
+                one.name,
+                one.parameters,
+                one.multiply_adds,
+                len(one.trials),
+                f"{one.mean:.2%}",
+                _percent(one.deviation),
+                f"{one.lowest:.2%}",
+                round(one.seconds, 1),
+                one.int8 and one.int8.bytes,
+                _percent(one.int8.accuracy if one.int8 else None),
+                one.int8 and round(one.int8.microseconds, 1),
+            )
+            for one in found.contestants
+        ],
+    )
 
 
 def print_training_benchmark(found: "TrainingBenchmark") -> None:

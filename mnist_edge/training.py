@@ -26,6 +26,7 @@ from mnist_edge.machine import installed_versions
 from mnist_edge.models import build_model
 from mnist_edge.optimizers import RecipeOptimizer
 from mnist_edge.recipes import Recipe
+from mnist_edge.steps import Step, StepFollower
 
 _EVALUATION_BATCH = 1_000
 _OUTLIER_WEIGHT = 0.1
@@ -34,18 +35,6 @@ _OUTLIER_WEIGHT = 0.1
 _LETTERS = 1_000
 """Letters that outliers are made of."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
-
-
-@dataclass(frozen=True)
-class Step:
-    """Where a training stands after a step: figures over the epoch so far."""
-
-    epoch: int
-    step: int
-    steps: int
-    loss: float
-    accuracy: float
-    images_per_second: float
 
 
 @dataclass(frozen=True)
@@ -73,6 +62,7 @@ def train(
     epochs: int | None = None,
     device: str = "cpu",
     threads: int | None = None,
+    validate_every: int | None = None,
     on_step: Callable[[Step], None] | None = None,
 ) -> TrainingResult:
     """Train a network from scratch.
@@ -89,6 +79,7 @@ def train(
         epochs: instead of the recipe's.
         device: as PyTorch names it.
         threads: of the CPU; PyTorch's own choice by default.
+        validate_every: measure the held-out images after every so many steps.
         on_step: called after every step.
 
     Raises:
@@ -101,8 +92,14 @@ def train(
         kept, held_out = split_held_out(training, recipe.validation_images, seed)
         # Channels last is the order that PyTorch's CPU convolutions are fastest in.
         model = build_model(recipe.architecture).to(target).to(memory_format=torch.channels_last)
+        if recipe.dropout is not None:
+            _set_dropout(model, recipe.dropout)
         with _pooling_before_relu(model):
-            seconds = _fit(model, recipe, kept, epochs=epochs, seed=seed, device=target, on_step=on_step)
+            follower = None
+            if on_step is not None:
+                every = validate_every if len(held_out.labels) else None
+                follower = StepFollower(on_step, every, lambda: evaluate_model(model, held_out).accuracy)
+            seconds = _fit(model, recipe, kept, epochs=epochs, seed=seed, device=target, follower=follower)
         train_result = evaluate_model(model, kept)
         validation_result = evaluate_model(model, held_out) if len(held_out.labels) else None
         test_result = evaluate_model(model, test) if test is not None else None
@@ -138,7 +135,7 @@ def _fit(
     epochs: int,
     seed: int,
     device: torch.device,
-    on_step: Callable[[Step], None] | None,
+    follower: StepFollower | None,
 ) -> float:
     """Train in place and give the seconds that it took."""
     images, labels = as_tensors(data, device)
@@ -149,7 +146,8 @@ def _fit(
     start = time.perf_counter()
     model.train()
     for epoch in range(1, epochs + 1):
-        epoch_start, loss_sum, correct, seen = time.perf_counter(), 0.0, 0, 0
+        if follower is not None:
+            follower.start_epoch(epoch, steps)
         order = torch.randperm(len(labels), generator=shuffle).to(device)
         for step, batch in enumerate(torch.split(order, recipe.batch_size), 1):
             logits, loss = _logits_and_loss(model, recipe, images[batch], labels[batch], letters, shuffle)
@@ -158,12 +156,8 @@ def _fit(
             if recipe.max_gradient_norm is not None:
                 nn.utils.clip_grad_norm_(model.parameters(), recipe.max_gradient_norm)
             optimizer.step()
-            if on_step is not None:
-                seen += len(batch)
-                loss_sum += loss.item() * len(batch)
-                correct += int((logits.argmax(1) == labels[batch]).sum())
-                rate = seen / (time.perf_counter() - epoch_start)
-                on_step(Step(epoch, step, steps, loss_sum / seen, correct / seen, rate))
+            if follower is not None:
+                follower.after_step(step, loss, logits, labels[batch])
     model.eval()
     return time.perf_counter() - start
 
@@ -219,6 +213,12 @@ def _usable_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise DeviceError(name, str(error).splitlines()[0]) from error
     return device
+
+
+def _set_dropout(model: nn.Module, rate: float) -> None:
+    for layer in model.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = rate
 
 
 @contextmanager

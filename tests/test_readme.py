@@ -11,7 +11,7 @@ from export.readme import accuracy_table, speed_table, training_table, with_tabl
 from mnist_edge.cli import app
 from tests.conftest import Run
 
-DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/challenge.md"]
 
 
 def code_blocks(text: str, language: str) -> list[str]:
@@ -23,10 +23,12 @@ def readme(root: Path) -> str:
     return (root / "README.md").read_text("utf-8")
 
 
-def test_the_tables_are_those_of_the_result_files(readme: str, artifacts: Path) -> None:
+def test_the_tables_are_those_of_the_result_files(readme: str, artifacts: Path, root: Path) -> None:
     for table in (accuracy_table(artifacts), speed_table(), training_table()):
         assert table in readme
-    assert with_tables(readme, artifacts) == readme, "write them anew with: make readme"
+    for page in ("README.md", "docs/challenge.md"):
+        text = (root / page).read_text("utf-8")
+        assert with_tables(text, artifacts) == text, "write them anew with: make readme"
 
 
 def test_the_comparison_can_fail(readme: str, artifacts: Path) -> None:
@@ -65,7 +67,7 @@ def test_exit_codes_are_the_same_in_the_help(readme: str, run: Run) -> None:
 def test_links_lead_somewhere(root: Path, document: str) -> None:
     text = (root / document).read_text("utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
-        assert "://" in target or (root / target).exists(), target
+        assert "://" in target or ((root / document).parent / target).exists(), target
 
 
 def test_every_make_target_in_the_documents_exists(root: Path) -> None:

@@ -1,6 +1,7 @@
 """Training: repeatable, undisturbing, and above 95 % after one epoch."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ from mnist_edge.data import Split
 from mnist_edge.drawing import draw_digits
 from mnist_edge.errors import DeviceError, UnknownNameError
 from mnist_edge.recipes import RECIPES, Recipe, find_recipe
-from mnist_edge.training import Step, model_logits, steps_an_epoch, train
+from mnist_edge.training import model_logits, steps_an_epoch, train
+
+if TYPE_CHECKING:
+    from mnist_edge.steps import Step
 
 
 @pytest.fixture(scope="module")

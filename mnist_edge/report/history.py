@@ -1,0 +1,85 @@
+"""A network trained in one epoch while it is watched, and what it makes of the test images."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from mnist_edge.data import Split
+from mnist_edge.evaluation import Evaluation
+from mnist_edge.recipes import find_recipe
+from mnist_edge.steps import Step
+from mnist_edge.training import model_logits, train
+
+VALIDATION_IMAGES = 6_000
+_VALIDATIONS = 20
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A trained network, its steps, and its answers to the test images: digits `[N]`, probabilities `[N, 10]`."""
+
+    name: str
+    model: nn.Module
+    steps: tuple[Step, ...]
+    digits: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    evaluation: Evaluation
+    seconds: float
+
+
+def watch(
+    architecture: str,
+    training: Split,
+    test: Split,
+    *,
+    recipe: str = "onepass",
+    seed: int = 0,
+    threads: int | None = None,
+    on_step: Callable[[Step], None] = lambda _: None,
+) -> Watched:
+    """Train by a recipe, with some images held out to draw a curve of.
+
+    Args:
+        architecture: as `build_model` names it.
+        training: images to train on.
+        test: images to look at.
+        recipe: its name.
+        seed: of the training.
+        threads: of the CPU.
+        on_step: called after every step.
+
+    Raises:
+        UnknownNameError: there is no such recipe.
+    """
+    chosen = find_recipe(architecture, recipe)
+    held_out = min(VALIDATION_IMAGES, len(training.labels) // 10)
+    steps: list[Step] = []
+
+    def note(step: Step) -> None:
+        steps.append(step)
+        on_step(step)
+
+    total = -(-(len(training.labels) - held_out) // chosen.batch_size)
+    result = train(
+        replace(chosen, validation_images=held_out),
+        training,
+        seed=seed,
+        threads=threads,
+        validate_every=max(1, total // _VALIDATIONS),
+        on_step=note,
+    )
+    logits = model_logits(result.model, test.images).astype(np.float64)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    digits = logits.argmax(axis=1)
+    return Watched(
+        name=architecture,
+        model=result.model,
+        steps=tuple(steps),
+        digits=digits,
+        probabilities=powers / powers.sum(axis=1, keepdims=True),
+        evaluation=Evaluation.of(digits, test.labels),
+        seconds=result.seconds,
+    )
