@@ -15,7 +15,8 @@ class Recipe:
     of its own of Newton and Schulz's, and AdamW for the rest. Learning rates rise to their peak over `warmup_share` of
     all steps and fall along half a cosine or a straight line; Adam's ends at `final_learning_rate`, Muon's at the same
     share of its peak. The last `validation_images` of a seeded shuffle of the 60,000 training images are held out.
-    `dropout` takes the place of the network's own rates. Each batch is joined by `outliers` images that show no digit,
+    `dropout` takes the place of the network's own rates. With `zero_last_layer` the network begins undecided instead of
+    with an opinion that it first has to lose. Each batch is joined by `outliers` images that show no digit,
     for which the network learns to be undecided.
     """
 
@@ -33,6 +34,7 @@ class Recipe:
     warmup_share: float = 0.0
     decay: Literal["cosine", "linear"] = "cosine"
     dropout: float | None = None
+    zero_last_layer: bool = False
     label_smoothing: float = 0.0
     outliers: int = 0
     augmentation: Augmentation | None = None
@@ -80,39 +82,41 @@ RECIPES: tuple[Recipe, ...] = (
         weight_decay=1e-4,
         max_gradient_norm=1.0,
     ),
-    # Chosen on 6,000 held-out training images, five seeds each.
+    # Chosen on 6,000 held-out training images, six seeds each, among those that take little longer than `reference`.
     Recipe(
         name="onepass",
         architecture="v1",
         epochs=1,
-        batch_size=64,
+        batch_size=128,
         validation_images=0,
-        peak_learning_rate=0.006,
+        peak_learning_rate=0.008,
         final_learning_rate=0.0,
         weight_decay=0.01,
         max_gradient_norm=None,
-        muon_learning_rate=0.02,
+        muon_learning_rate=0.03,
         muon_iterations=3,
         warmup_share=0.02,
         decay="linear",
         dropout=0.0,
+        zero_last_layer=True,
         label_smoothing=0.05,
     ),
     Recipe(
         name="onepass",
         architecture="v2",
         epochs=1,
-        batch_size=64,
+        batch_size=80,
         validation_images=0,
         peak_learning_rate=0.02,
         final_learning_rate=0.0,
         weight_decay=0.01,
         max_gradient_norm=None,
-        muon_learning_rate=0.02,
+        muon_learning_rate=0.03,
         muon_iterations=3,
         warmup_share=0.05,
         decay="linear",
         dropout=0.0,
+        zero_last_layer=True,
         label_smoothing=0.05,
     ),
     # The networks to compare with: Muon's iterations would take longer than the rest of their training.

@@ -94,6 +94,8 @@ def train(
         model = build_model(recipe.architecture).to(target).to(memory_format=torch.channels_last)
         if recipe.dropout is not None:
             _set_dropout(model, recipe.dropout)
+        if recipe.zero_last_layer:
+            _zero_last_layer(model)
         with _pooling_before_relu(model):
             follower = None
             if on_step is not None:
@@ -219,6 +221,12 @@ def _set_dropout(model: nn.Module, rate: float) -> None:
     for layer in model.modules():
         if isinstance(layer, nn.Dropout):
             layer.p = rate
+
+
+def _zero_last_layer(model: nn.Module) -> None:
+    last = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
+    for parameter in last.parameters():
+        nn.init.zeros_(parameter)
 
 
 @contextmanager

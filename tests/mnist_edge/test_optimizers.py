@@ -12,7 +12,7 @@ from mnist_edge.recipes import find_recipe
 
 
 @pytest.mark.parametrize("architecture", ["v1", "v2"])
-@pytest.mark.parametrize("recipe", ["reference", "deploy"])
+@pytest.mark.parametrize("recipe", ["reference", "onepass", "deploy"])
 def test_every_parameter_is_changed(architecture: str, recipe: str) -> None:
     model = build_model(architecture).to(memory_format=torch.channels_last)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
@@ -51,6 +51,12 @@ def test_rates_rise_and_fall() -> None:
     assert factors[60] == pytest.approx(0.55)
     assert factors[100] == pytest.approx(0.1)
     assert factors[20:] == sorted(factors[20:], reverse=True)
+
+
+def test_a_linear_decay_is_a_line() -> None:
+    recipe = replace(find_recipe("v2", "onepass"), peak_learning_rate=1.0, final_learning_rate=0.0, warmup_share=0.2)
+    factors = [rate_factor(recipe, step, 100) for step in range(20, 101)]
+    assert factors == pytest.approx([1 - step / 80 for step in range(81)])
 
 
 def test_a_constant_rate_stays() -> None:

@@ -108,3 +108,23 @@ def test_the_accuracy_gate_can_fail(mnist_train: Split, mnist_test: Split) -> No
     result = train(find_recipe("v1", "reference"), spoilt, mnist_test)
     assert result.test is not None
     assert result.test.accuracy < 0.5
+
+
+def test_dropout_and_the_beginning_are_the_recipes(drawn: Split) -> None:
+    """Undecided logits give the loss ln(10) in the first step, and without dropout a step is the same in training."""
+    recipe = replace(_small("v1"), dropout=0.0, zero_last_layer=True)
+    steps: list[Step] = []
+    result = train(recipe, drawn, on_step=steps.append)
+    assert steps[0].step_loss == pytest.approx(np.log(10), abs=1e-6)
+    assert [layer.p for layer in result.model.modules() if isinstance(layer, torch.nn.Dropout)] == [0.0]
+    usual: list[Step] = []
+    train(_small("v1"), drawn, on_step=usual.append)
+    assert usual[0].step_loss != pytest.approx(np.log(10), abs=1e-6)
+
+
+def test_held_out_images_are_measured_now_and_then(drawn: Split) -> None:
+    steps: list[Step] = []
+    result = train(_small("v1"), drawn, validate_every=2, on_step=steps.append)
+    assert [step.validation_accuracy is not None for step in steps] == [False, True, True]  # and after the last
+    assert result.validation is not None
+    assert steps[-1].validation_accuracy == result.validation.accuracy
