@@ -47,9 +47,10 @@ def certify(model: ModelProto) -> Certificate:
     certificate = Certificate(LARGEST_SUM, pair_sums)
     worst = max(pair_sums, key=pair_sums.__getitem__, default=None)
     if worst is None:
-        raise SaturationError("the model", 0, LARGEST_SUM)
+        raise SaturationError("the model", "it has no int8 weights")
     if pair_sums[worst] > LARGEST_SUM:
-        raise SaturationError(worst, pair_sums[worst], LARGEST_SUM)
+        problem = f"a pair of products can reach {pair_sums[worst]:,}, and 16 bits hold {LARGEST_SUM:,}"
+        raise SaturationError(worst, problem)
     return certificate
 
 

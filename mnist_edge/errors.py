@@ -192,10 +192,9 @@ class GateError(ExportError):
 class SaturationError(GateError, ValueError):
     """An int8 model's sums may differ between processors."""
 
-    def __init__(self, weights: str, pair_sum: int, limit: int) -> None:
+    def __init__(self, weights: str, problem: str) -> None:
         self.weights = weights
-        self.pair_sum = pair_sum
-        problem = f"a pair of products can reach {pair_sum:,}, and 16 bits hold {limit:,}" if pair_sum else "no weights"
+        self.problem = problem
         super().__init__(f"{weights}: {problem}. Quantise the weights with 7 bits (reduce_range).")
 
 

@@ -42,5 +42,5 @@ def test_a_single_weight_of_8_bits_is_refused(int8_onnx: ModelProto) -> None:
 
 
 def test_a_model_without_int8_weights_is_refused(float_onnx: ModelProto) -> None:
-    with pytest.raises(SaturationError, match="no weights"):
+    with pytest.raises(SaturationError, match="no int8 weights"):
         certify(float_onnx)
