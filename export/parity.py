@@ -88,5 +88,5 @@ def golden_file(model: nn.Module, int8_onnx: ModelProto, float_name: str, int8_n
         double = copy.deepcopy(model).double().eval()
         exact = double(torch.from_numpy(images).unsqueeze(1)).numpy().astype(np.float32)
     stream = io.BytesIO()
-    np.savez(stream, images=images, **{float_name: exact, int8_name: session_logits(int8_onnx, images)})
+    np.savez_compressed(stream, images=images, **{float_name: exact, int8_name: session_logits(int8_onnx, images)})
     return stream.getvalue()

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from mnist_edge import console
-from mnist_edge.errors import GateError, MissingExtraError, MnistEdgeError, UnknownNameError
+from mnist_edge.errors import CheckoutOnlyError, GateError, MissingExtraError, MnistEdgeError, UnknownNameError
 
 if TYPE_CHECKING:
     from mnist_edge.benchmark.results import Benchmark, TrainingBenchmark
@@ -115,7 +115,8 @@ def train(
     path = out or Path("runs") / model / CHECKPOINT_FILE
     training, test = _load("train", data), _load("test", data)
     steps = steps_an_epoch(chosen, len(training.labels))
-    with training_log(path.parent) as log, console.training_progress(epochs or chosen.epochs, steps) as show:
+    title = f"{model}, recipe {recipe}, seed {seed}"
+    with training_log(path.parent, title) as log, console.training_progress(epochs or chosen.epochs, steps) as show:
 
         def on_step(step: "Step") -> None:
             log(step)
@@ -302,7 +303,7 @@ def benchmark(
     """Measure the models against what else would run them, or their training against the ordinary way.
 
     Takes five minutes a model, or three with --training. Engines that are not installed are named; the extra `bench`
-    has them all.
+    has them all. Runs in a checkout of the repository only.
     """
     from mnist_edge import reports
     from mnist_edge.benchmark.results import save_results
@@ -540,8 +541,12 @@ def _explain(error: Exception) -> tuple[int, str]:
     """Give an error's exit code and what to tell the user."""
     from runtime.errors import PredictorError, SelftestError
 
-    if isinstance(error, ModuleNotFoundError) and (extra := _EXTRAS.get((error.name or "").partition(".")[0])):
-        return FAILED, str(MissingExtraError(error.name, extra))
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").partition(".")[0]
+        if extra := _EXTRAS.get(package):
+            return FAILED, str(MissingExtraError(error.name, extra))
+        if package in ("mnist_edge", "export"):
+            return FAILED, str(CheckoutOnlyError(error.name))
     if isinstance(error, UnknownNameError):
         return USAGE, str(error)
     if isinstance(error, GateError | SelftestError):

@@ -13,6 +13,7 @@ Each is also the builtin that a caller would catch, and its message says what to
     ├── UnknownNameError           (LookupError)
     ├── DeviceError                (ValueError)
     ├── MissingExtraError          (ImportError)
+    ├── CheckoutOnlyError          (ImportError)
     ├── BenchmarkError             (RuntimeError)
     ├── ResultsError               (ValueError)
     └── ExportError
@@ -135,6 +136,17 @@ class MissingExtraError(MnistEdgeError, ImportError):
         self.extra = extra
         super().__init__(
             f"this command needs the package {package!r}. Install it with: pip install 'mnist-edge[{extra}]'"
+        )
+
+
+class CheckoutOnlyError(MnistEdgeError, ImportError):
+    """A command needs a module that the installed package leaves out."""
+
+    def __init__(self, module: str | None) -> None:
+        self.module = module
+        super().__init__(
+            f"this command needs {module}, which is in the project's repository and not in the installed package. "
+            "Clone it and run: make install"
         )
 
 

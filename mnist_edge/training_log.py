@@ -12,17 +12,19 @@ _LOGGED_STEPS = 100
 
 
 @contextmanager
-def training_log(folder: Path) -> Iterator[Callable[[Step], None]]:
+def training_log(folder: Path, title: str) -> Iterator[Callable[[Step], None]]:
     """Give what writes a line for every hundredth batch, and for the last of each epoch, into a folder's log file.
 
-    A former log is replaced. With the package tensorboard the same figures go into event files beside it.
+    They stand under a title, below those of former trainings. With the package tensorboard the same figures go into
+    event files beside the log.
 
     Raises:
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        lines = stack.enter_context((folder / LOG_FILE).open("w", encoding="utf-8", buffering=1))
+        lines = stack.enter_context((folder / LOG_FILE).open("a", encoding="utf-8", buffering=1))
+        lines.write(f"{title}\n")
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ModuleNotFoundError:

@@ -65,6 +65,13 @@ def test_what_needs_more_says_what_to_install(installed: Path, tmp_path: Path, c
     assert "pip install 'mnist-edge[train]'" in found.stderr
 
 
+def test_what_only_the_repository_has_says_so(installed: Path, tmp_path: Path) -> None:
+    found = _run([installed / "mnist-edge", "benchmark"], tmp_path)
+    assert found.returncode == 1
+    assert "make install" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
 def test_it_evaluates_without_pytorch(installed: Path, mnist_directory: Path, tmp_path: Path) -> None:
     found = _run([installed / "mnist-edge", "evaluate", "v2", "--data", mnist_directory.resolve()], tmp_path)
     assert (found.returncode, found.stderr) == (0, "")

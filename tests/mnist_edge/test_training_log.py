@@ -15,15 +15,16 @@ def _step(number: int) -> Step:
 
 
 def test_every_hundredth_batch_and_the_last_have_a_line(tmp_path: Path) -> None:
-    (tmp_path / LOG_FILE).write_text("a former log")
-    with training_log(tmp_path) as log:
+    (tmp_path / LOG_FILE).write_text("a former log\n")
+    with training_log(tmp_path, "v2, seed 0") as log:
         for number in range(1, 251):
             log(_step(number))
             if number == 100:  # a line is there when its batch is done
-                assert (tmp_path / LOG_FILE).read_text().count("\n") == 1
+                assert (tmp_path / LOG_FILE).read_text().count("\n") == 3
     lines = (tmp_path / LOG_FILE).read_text().splitlines()
-    assert lines[0] == "epoch 2, batch 100/250, loss 0.5000, accuracy 90.00%, 1,234 images/s"
-    assert [line.split(",")[1] for line in lines] == [" batch 100/250", " batch 200/250", " batch 250/250"]
+    assert lines[:2] == ["a former log", "v2, seed 0"]
+    assert lines[2] == "epoch 2, batch 100/250, loss 0.5000, accuracy 90.00%, 1,234 images/s"
+    assert [line.split(",")[1] for line in lines[2:]] == [" batch 100/250", " batch 200/250", " batch 250/250"]
 
 
 def test_tensorboard_gets_the_same_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +43,7 @@ def test_tensorboard_gets_the_same_figures(tmp_path: Path, monkeypatch: pytest.M
     module = ModuleType("torch.utils.tensorboard")
     module.SummaryWriter = SummaryWriter  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
-    with training_log(tmp_path) as log:
+    with training_log(tmp_path, "v2, seed 0") as log:
         log(_step(100))
     folder = str(tmp_path / EVENTS_FOLDER)
     assert written == [(folder, "loss", 0.5, 350), (folder, "accuracy", 0.9, 350), (folder, "closed", 0.0, 0)]

@@ -79,10 +79,16 @@ def test_another_model_is_a_wrong_usage(run: Run) -> None:
 
 
 def test_the_readme_says_who_is_fastest() -> None:
-    """On one core, from 16 images on."""
+    """On one core: the int8 model at 256 images; at 16 it and LiteRT's are as fast within their spread."""
     found = results.load_benchmark(BENCHMARK)
     assert found.threads[0] == 1
     for contenders in found.models.values():
-        for batch in found.batches[1:]:
-            fastest = max(contenders, key=lambda contender: contender.timing(1, batch).speedup)
-            assert fastest.name == "mnist-edge, int8"
+        ours, litert = (
+            next(contender for contender in contenders if contender.name == name)
+            for name in ("mnist-edge, int8", "LiteRT, plain int8")
+        )
+        assert max(contenders, key=lambda contender: contender.timing(1, 256).speedup) is ours
+        two = sorted(contenders, key=lambda contender: contender.timing(1, 16).speedup)[-2:]
+        assert {contender.name for contender in two} == {ours.name, litert.name}
+        times = ours.timing(1, 16).microseconds, litert.timing(1, 16).microseconds
+        assert max(time.low for time in times) <= min(time.high for time in times)
