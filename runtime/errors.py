@@ -14,6 +14,7 @@ Each is also the builtin that a caller would catch, and its message says what to
         ├── ModelNotFoundError     (FileNotFoundError)
         ├── ModelFormatError       (ValueError)
         ├── ModelContractError     (ValueError)
+        ├── ModelGraphError        (ValueError)
         ├── ModelDigestError       (ValueError)
         ├── SettingsError          (ValueError)
         └── SelftestError          (ArithmeticError)
@@ -117,15 +118,27 @@ class ModelContractError(ModelError, ValueError):
         super().__init__(f"{path}: its {what} is {found}; a digit network's is {expected}")
 
 
-class ModelDigestError(ModelError, ValueError):
-    """A file is not the one that its manifest names."""
+class ModelGraphError(ModelError, ValueError):
+    """A model's graph holds what could reach beyond the model's own file."""
 
-    def __init__(self, path: str, found: str, expected: str) -> None:
+    def __init__(self, path: str, holds: str) -> None:
+        self.path = path
+        self.holds = holds
+        super().__init__(
+            f"{path} holds {holds}; a digit network needs none, and they could reach beyond it. "
+            "Export the model with mnist-edge export, or with standard operators and all tensors in the file."
+        )
+
+
+class ModelDigestError(ModelError, ValueError):
+    """A file is not the one that its manifest names, or that the caller pinned."""
+
+    def __init__(self, path: str, found: str, expected: str, expected_by: str) -> None:
         self.path = path
         self.found = found
         self.expected = expected
         super().__init__(
-            f"{path} is damaged or was replaced: its SHA-256 is {found}, its manifest says {expected}. "
+            f"{path} is damaged or was replaced: its SHA-256 is {found}, {expected_by} says {expected}. "
             "Copy the whole folder again, or export it anew."
         )
 

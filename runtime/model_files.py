@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ModelDigestError, ModelFormatError, ModelNotFoundError
+from .model_graph import check_graph
 
 ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
 """The packaged models: beside this package in a checkout as in an installed wheel."""
@@ -43,13 +44,18 @@ class Golden:
     tolerance: float
 
 
-def load_model(model: str | os.PathLike[str]) -> ModelFile:
+def load_model(model: str | os.PathLike[str], sha256: str | None = None) -> ModelFile:
     """Read a model by the name of a packaged one, by its folder or by its file.
+
+    Args:
+        model: a name or a path.
+        sha256: that its bytes must have, whatever a manifest says.
 
     Raises:
         ModelNotFoundError: there is none.
-        ModelFormatError: the manifest beside it cannot be read.
-        ModelDigestError: it is not the file that the manifest names.
+        ModelFormatError: the manifest beside it cannot be read, or the model is damaged.
+        ModelDigestError: it is not the file that the manifest names, or that was pinned.
+        ModelGraphError: it could reach beyond its own file.
     """
     path = _find(model)
     try:
@@ -58,9 +64,10 @@ def load_model(model: str | os.PathLike[str]) -> ModelFile:
         raise ModelNotFoundError(str(path), f"({error.strerror})") from error
     manifest = _read_manifest(path.parent / MANIFEST_FILE)
     digest = hashlib.sha256(content).hexdigest()
-    expected = _expected_digest(manifest, path)
-    if expected is not None and digest != expected:
-        raise ModelDigestError(str(path), digest, expected)
+    for expected, expected_by in ((sha256, "the caller"), (_expected_digest(manifest, path), "its manifest")):
+        if expected is not None and digest != expected.lower():
+            raise ModelDigestError(str(path), digest, expected, expected_by)
+    check_graph(str(path), content)
     return ModelFile(path, content, digest, manifest)
 
 
@@ -77,19 +84,24 @@ def load_golden(model: ModelFile) -> Golden | None:
     name = model.path.name
     try:
         entry = model.manifest["golden"]
-        path = model.path.parent / Path(entry["file"]).name
+        file = entry["file"]
         tolerance = float(entry["tolerance"][name])
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFormatError(
             str(model.path.parent / MANIFEST_FILE), f"names no golden logits for {name} ({error!r})"
         ) from error
+    if not isinstance(file, str) or file != Path(file).name or "\\" in file:
+        raise ModelFormatError(
+            str(model.path.parent / MANIFEST_FILE), f"names a file that is not in its folder: {file!r}"
+        )
+    path = model.path.parent / file
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ModelNotFoundError(str(path), "Its manifest names it: copy the whole folder again.") from error
     digest, expected = hashlib.sha256(content).hexdigest(), _expected_digest(model.manifest, path)
     if digest != expected:
-        raise ModelDigestError(str(path), digest, str(expected))
+        raise ModelDigestError(str(path), digest, str(expected), "its manifest")
     from zipfile import BadZipFile
 
     try:
@@ -141,7 +153,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelFormatError(str(path), f"cannot be read as a manifest ({error})") from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         raise ModelFormatError(str(path), "is no manifest: it lists no files")

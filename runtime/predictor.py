@@ -74,6 +74,7 @@ class Predictor:
         providers: Sequence[str] = ("CPUExecutionProvider",),
         memory_arena: bool = False,
         reject_below: float | None = None,
+        sha256: str | None = None,
     ) -> None:
         """Load a model and check it.
 
@@ -85,12 +86,14 @@ class Predictor:
             memory_arena: keep working memory between calls, for large batches; costs memory.
             reject_below: confidence, 0..1, below which a prediction is rejected; by default the model's own
                 threshold. With 0 nothing is rejected, and a blank picture is an error.
+            sha256: that the model's bytes must have, in hexadecimal, whatever the manifest beside them says.
 
         Raises:
             ModelNotFoundError: there is no such model.
             ModelFormatError: the file is no ONNX model, or its manifest is damaged.
-            ModelDigestError: the file is not the one that its manifest names.
+            ModelDigestError: the file is not the one that its manifest names, or that `sha256` pins.
             ModelContractError: the model is for something else.
+            ModelGraphError: the model has custom operators, subgraphs or tensors in other files.
             SettingsError: a setting that makes no sense here.
         """
         if threads < 1:
@@ -102,7 +105,7 @@ class Predictor:
             raise SettingsError(f"reject_below is {reject_below}; a confidence is 0 to 1")
         self._settings = (threads, tuple(providers), memory_arena)
         self._reject_below = reject_below
-        self._file = load_model(model)
+        self._file = load_model(model, sha256)
         self._start()
 
     @property
@@ -180,6 +183,7 @@ class Predictor:
         Raises:
             ImageTypeError: no uint8 array.
             ImageShapeError: another shape.
+            ModelFormatError: the model cannot compute what its contract says.
         """
         logits = self.logits(pixels)
         digits = logits.argmax(1)

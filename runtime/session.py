@@ -53,12 +53,17 @@ class Session:
         _check_contract(str(file.path), "input", self._session.get_inputs(), _INPUT)
         _check_contract(str(file.path), "output", self._session.get_outputs(), _OUTPUT)
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self._path = str(file.path)
         self._of_thread = threading.local()
         self._threads = threads
         self._pool = _pool(threads - 1) if threads > 1 else None
 
     def logits(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Give the logits, float32 `[N, 10]`."""
+        """Give the logits, float32 `[N, 10]`.
+
+        Raises:
+            ModelFormatError: the model cannot compute what its contract says.
+        """
         if len(batch) == 1:
             return self._logits_of_one(batch)
         logits = np.empty((len(batch), CLASSES), np.float32)
@@ -85,7 +90,12 @@ class Session:
             logits[start : start + BATCH_SIZE] = self._run(batch[start : start + BATCH_SIZE])
 
     def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        logits: NDArray[np.float32] = self._session.run(None, {_INPUT[0]: batch})[0]
+        try:
+            logits: NDArray[np.float32] = self._session.run(None, {_INPUT[0]: batch})[0]
+        except Exception as error:
+            raise self._failure(error) from error
+        if logits.shape != (len(batch), CLASSES):
+            raise self._failure(f"logits of shape {list(logits.shape)} for {len(batch)} images")
         return logits
 
     def _logits_of_one(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -97,9 +107,15 @@ class Session:
             binding.bind_ortvalue_output(_OUTPUT[0], onnxruntime.OrtValue.ortvalue_from_numpy(logits))
             bound.update(pixels=pixels, logits=logits, binding=binding)
         bound["pixels"][...] = image
-        self._session.run_with_iobinding(bound["binding"])
+        try:
+            self._session.run_with_iobinding(bound["binding"])
+        except Exception as error:
+            raise self._failure(error) from error
         found: NDArray[np.float32] = bound["logits"].copy()
         return found
+
+    def _failure(self, problem: object) -> ModelFormatError:
+        return ModelFormatError(self._path, f"does not compute what its contract says ({problem})")
 
 
 def _pool(threads: int) -> "ThreadPoolExecutor":
