@@ -47,18 +47,25 @@ def save_checkpoint(path: Path, architecture: str, model: nn.Module, facts: Trai
     """
     metadata = {"format": _FORMAT, "architecture": architecture, **asdict(facts)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    save_tensors(path, tensors, metadata)
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    """Write tensors and what is known of them into one safetensors file, atomically.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
     # One entry, since safetensors writes several in no fixed order.
     write_bytes(path, save(tensors, {_METADATA_KEY: json.dumps(metadata, sort_keys=True)}))
 
 
-def load_checkpoint(path: Path, max_parameters: int = MAX_PARAMETERS) -> Checkpoint:
-    """Read a checkpoint and check that it fits its architecture and the budget.
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save_tensors` wrote: tensors by name, and what is known of them.
 
     Raises:
         CheckpointNotFoundError: there is no such file.
-        CheckpointFormatError: damaged, no checkpoint of this project, another architecture's
-            tensors, or values that are not finite.
-        BudgetError: `max_parameters` or more parameters.
+        CheckpointFormatError: damaged, or nothing of this project.
     """
     if not path.is_file():
         raise CheckpointNotFoundError(path)
@@ -72,6 +79,24 @@ def load_checkpoint(path: Path, max_parameters: int = MAX_PARAMETERS) -> Checkpo
         raise CheckpointFormatError(path, "no checkpoint of mnist-edge: its metadata is missing")
     try:
         metadata = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointFormatError(path, f"unusable metadata ({error})") from error
+    if not isinstance(metadata, dict):
+        raise CheckpointFormatError(path, "unusable metadata")
+    return tensors, metadata
+
+
+def load_checkpoint(path: Path, max_parameters: int = MAX_PARAMETERS) -> Checkpoint:
+    """Read a checkpoint and check that it fits its architecture and the budget.
+
+    Raises:
+        CheckpointNotFoundError: there is no such file.
+        CheckpointFormatError: damaged, no checkpoint of this project, another architecture's
+            tensors, or values that are not finite.
+        BudgetError: `max_parameters` or more parameters.
+    """
+    tensors, metadata = load_tensors(path)
+    try:
         if metadata["format"] != _FORMAT:
             raise CheckpointFormatError(path, f"format {metadata['format']}, this version reads {_FORMAT}")
         architecture = str(metadata["architecture"])

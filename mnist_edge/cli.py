@@ -97,12 +97,16 @@ def train(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", dir_okay=False, show_default="runs/MODEL/checkpoint.safetensors")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on after the last whole epoch of a training that was stopped.")
+    ] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a network from scratch and write its checkpoint, with a log beside it.
 
-    Where tensorboard is installed, its event files are written too.
+    Where tensorboard is installed, its event files are written too. A training of several epochs keeps its state
+    beside the checkpoint until it is done; with --resume it gets the weights that it would have had unbroken.
     """
     from mnist_edge import reports
     from mnist_edge.checkpoint import CHECKPOINT_FILE, save_checkpoint
@@ -110,11 +114,15 @@ def train(
     from mnist_edge.training import steps_an_epoch
     from mnist_edge.training import train as train_model
     from mnist_edge.training_log import training_log
+    from mnist_edge.training_state import STATE_FILE, StateFile
 
     chosen = find_recipe(model, recipe)
     path = out or Path("runs") / model / CHECKPOINT_FILE
     training, test = _load("train", data), _load("test", data)
     steps = steps_an_epoch(chosen, len(training.labels))
+    state = StateFile(path.with_name(STATE_FILE), resume)
+    if resume and not state.path.exists():
+        print(f"there is no {state.path} to go on from; training anew", file=sys.stderr)
     title = f"{model}, recipe {recipe}, seed {seed}"
     with training_log(path.parent, title) as log, console.training_progress(epochs or chosen.epochs, steps) as show:
 
@@ -123,9 +131,18 @@ def train(
             show(step)
 
         result = train_model(
-            chosen, training, test, seed=seed, epochs=epochs, device=device, threads=threads, on_step=on_step
+            chosen,
+            training,
+            test,
+            seed=seed,
+            epochs=epochs,
+            device=device,
+            threads=threads,
+            state=state,
+            on_step=on_step,
         )
     save_checkpoint(path, model, result.model, result.facts)
+    state.path.unlink(missing_ok=True)
     if as_json:
         written = {"checkpoint": str(path), "model": model, "seed": seed, "seconds": result.seconds}
         _print_json({**written, **result.facts.metrics})

@@ -11,6 +11,7 @@ Each is also the builtin that a caller would catch, and its message says what to
     │   ├── CheckpointNotFoundError  (FileNotFoundError)
     │   └── CheckpointFormatError    (ValueError)
     ├── UnknownNameError           (LookupError)
+    ├── ResumeError                (ValueError)
     ├── DeviceError                (ValueError)
     ├── MissingExtraError          (ImportError)
     ├── CheckoutOnlyError          (ImportError)
@@ -22,6 +23,7 @@ Each is also the builtin that a caller would catch, and its message says what to
         ├── ArtifactError          (ValueError)
         └── GateError
             ├── BudgetError        (ValueError)
+            ├── SaturationError    (ArithmeticError)
             └── ParityError        (ArithmeticError)
 
 The predictor's own tree stands in `runtime.errors`: `runtime` may be vendored alone.
@@ -118,6 +120,18 @@ class UnknownNameError(MnistEdgeError, LookupError):
         self.name = name
         self.known = tuple(known)
         super().__init__(f"there is no {kind} {name!r}; there are {', '.join(self.known)}")
+
+
+class ResumeError(MnistEdgeError, ValueError):
+    """A training cannot go on from the state of another."""
+
+    def __init__(self, path: Path, what: str, found: object, expected: object) -> None:
+        self.path = path
+        self.what = what
+        super().__init__(
+            f"{path} is the state of another training: its {what} is {found}, not {expected}. "
+            "Train as it was begun, or anew without --resume."
+        )
 
 
 class DeviceError(MnistEdgeError, ValueError):

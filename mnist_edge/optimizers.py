@@ -1,16 +1,20 @@
 """The optimisers and learning rates of the recipes."""
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from mnist_edge.recipes import Recipe
 
-if TYPE_CHECKING:
-    from torch.optim import Optimizer
+_REMEMBERED: dict[type[Optimizer], tuple[str, ...]] = {
+    torch.optim.Adam: ("step", "exp_avg", "exp_avg_sq"),
+    torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq"),
+    torch.optim.Muon: ("momentum_buffer",),
+}
+"""What each optimiser has in its state for every parameter."""
 
 
 class RecipeOptimizer:
@@ -57,6 +61,32 @@ class RecipeOptimizer:
         for optimizer, schedule in zip(self._optimizers, self._schedules, strict=True):
             optimizer.step()
             schedule.step()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Give what the optimisers remember from step to step, by optimiser, parameter and name."""
+        return {
+            f"{number}.{index}.{name}": value
+            for number, optimizer in enumerate(self._optimizers)
+            for index, remembered in optimizer.state_dict()["state"].items()
+            for name, value in remembered.items()
+        }
+
+    def restore(self, tensors: dict[str, Tensor], steps: int) -> None:
+        """Go on where another, of the same recipe and network, had these `tensors` after so many steps.
+
+        Raises:
+            KeyError: a tensor is missing.
+            RuntimeError: a tensor has another shape.
+        """
+        for number, (optimizer, schedule) in enumerate(zip(self._optimizers, self._schedules, strict=True)):
+            (group,) = optimizer.param_groups
+            for index, parameter in enumerate(group["params"]):
+                for name in _REMEMBERED[type(optimizer)]:
+                    saved = tensors[f"{number}.{index}.{name}"]
+                    like = saved if name == "step" else torch.empty_like(parameter)
+                    optimizer.state[parameter][name] = like.detach().clone().copy_(saved)
+            schedule.last_epoch = steps
+            group["lr"] = schedule.base_lrs[0] * schedule.lr_lambdas[0](steps)
 
 
 def rate_factor(recipe: Recipe, step: int, steps: int) -> float:

@@ -1,12 +1,11 @@
 """Train a network by a recipe, with all images in memory as one tensor."""
 
-import ctypes
+import hashlib
 import math
-import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -27,6 +26,8 @@ from mnist_edge.models import build_model
 from mnist_edge.optimizers import RecipeOptimizer
 from mnist_edge.recipes import Recipe
 from mnist_edge.steps import Step, StepFollower
+from mnist_edge.torch_settings import keep_freed_memory, reproducible
+from mnist_edge.training_state import StateFile, TrainingState
 
 _EVALUATION_BATCH = 1_000
 _OUTLIER_WEIGHT = 0.1
@@ -34,7 +35,6 @@ _OUTLIER_WEIGHT = 0.1
 2019, give it 0.5; on held-out images that cost 0.4 points of accuracy, and 0.1 none."""
 _LETTERS = 1_000
 """Letters that outliers are made of."""
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,15 @@ def train(
     device: str = "cpu",
     threads: int | None = None,
     validate_every: int | None = None,
+    state: StateFile | None = None,
     on_step: Callable[[Step], None] | None = None,
 ) -> TrainingResult:
     """Train a network from scratch.
 
     The same seed on the same machine, with the same threads and versions, gives the same weights.
     The caller's random state and thread count are what they were when this returns. Under glibc the
-    process keeps up to 64 MiB of freed memory from then on.
+    process keeps up to 64 MiB of freed memory from then on. A training that goes on from its state gives the weights
+    of an unbroken one.
 
     Args:
         recipe: the hyper-parameters.
@@ -80,15 +82,20 @@ def train(
         device: as PyTorch names it.
         threads: of the CPU; PyTorch's own choice by default.
         validate_every: measure the held-out images after every so many steps.
+        state: where to keep how far it is after each epoch, and perhaps to go on from; not kept by default.
         on_step: called after every step.
 
     Raises:
         DeviceError: PyTorch cannot compute there.
+        ResumeError: the state is another training's.
+        CheckpointFormatError: the state's file is damaged.
+        OSError: the state cannot be written.
     """
     target = _usable_device(device)
-    _keep_freed_memory()
-    epochs = recipe.epochs if epochs is None else epochs
-    with _reproducible(seed, threads or torch.get_num_threads()):
+    keep_freed_memory()
+    recipe = recipe if epochs is None else replace(recipe, epochs=epochs)
+    threads = threads or torch.get_num_threads()
+    with reproducible(seed, threads):
         kept, held_out = split_held_out(training, recipe.validation_images, seed)
         # Channels last is the order that PyTorch's CPU convolutions are fastest in.
         model = build_model(recipe.architecture).to(target).to(memory_format=torch.channels_last)
@@ -101,13 +108,14 @@ def train(
             if on_step is not None:
                 every = validate_every if len(held_out.labels) else None
                 follower = StepFollower(on_step, every, lambda: evaluate_model(model, held_out).accuracy)
-            seconds = _fit(model, recipe, kept, epochs=epochs, seed=seed, device=target, follower=follower)
+            described = _all_that_counts(recipe, kept, seed, target, threads)
+            seconds = _fit(model, recipe, kept, seed, target, follower, state, described)
         train_result = evaluate_model(model, kept)
         validation_result = evaluate_model(model, held_out) if len(held_out.labels) else None
         test_result = evaluate_model(model, test) if test is not None else None
     measured = {"train": train_result, "validation": validation_result, "test": test_result}
     facts = TrainingFacts(
-        recipe=asdict(recipe) | {"epochs": epochs},
+        recipe=asdict(recipe),
         seed=seed,
         metrics={f"{name}_accuracy": result.accuracy for name, result in measured.items() if result is not None},
         versions=installed_versions("torch"),
@@ -129,25 +137,44 @@ def steps_an_epoch(recipe: Recipe, images: int) -> int:
     return math.ceil((images - recipe.validation_images) / recipe.batch_size)
 
 
+def _all_that_counts(recipe: Recipe, data: Split, seed: int, device: torch.device, threads: int) -> dict[str, Any]:
+    """Describe, in what JSON can tell, all that the trained weights depend on."""
+    digest = hashlib.sha256(data.images.tobytes() + data.labels.tobytes()).hexdigest()
+    recipe_values = {f"recipe's {name}": value for name, value in asdict(recipe).items()}
+    others = {"seed": seed, "device": str(device), "number of threads": threads, "data's SHA-256": digest}
+    return {
+        **recipe_values,
+        **others,
+        **{f"{name} version": number for name, number in installed_versions("torch").items()},
+    }
+
+
 def _fit(
     model: nn.Module,
     recipe: Recipe,
     data: Split,
-    *,
-    epochs: int,
     seed: int,
     device: torch.device,
     follower: StepFollower | None,
+    state: StateFile | None,
+    described: dict[str, Any],
 ) -> float:
     """Train in place and give the seconds that it took."""
     images, labels = as_tensors(data, device)
     steps = steps_an_epoch(recipe, len(labels) + recipe.validation_images)
-    optimizer = RecipeOptimizer(model, recipe, epochs * steps)
+    optimizer = RecipeOptimizer(model, recipe, recipe.epochs * steps)
     shuffle = torch.Generator().manual_seed(seed)
     letters = torch.from_numpy(draw_letters(_LETTERS if recipe.outliers else 1, seed)).unsqueeze(1).float() / 255
-    start = time.perf_counter()
+    generators = [torch.default_generator, shuffle]
+    if device.type == "cuda":
+        generators.append(torch.cuda.default_generators[torch.cuda.current_device()])
+    progress = TrainingState(model, optimizer, generators)
+    done, seconds = 0, 0.0
+    if state is not None and state.resume and state.path.exists():
+        done, seconds = progress.restore(state.path, described)
+    start = time.perf_counter() - seconds
     model.train()
-    for epoch in range(1, epochs + 1):
+    for epoch in range(done + 1, recipe.epochs + 1):
         if follower is not None:
             follower.start_epoch(epoch, steps)
         order = torch.randperm(len(labels), generator=shuffle).to(device)
@@ -160,6 +187,8 @@ def _fit(
             optimizer.step()
             if follower is not None:
                 follower.after_step(step, loss, logits, labels[batch])
+        if state is not None and epoch < recipe.epochs:
+            progress.save(state.path, described, epoch, epoch * steps, time.perf_counter() - start)
     model.eval()
     return time.perf_counter() - start
 
@@ -253,38 +282,3 @@ def _pooling_before_relu(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         swap()
-
-
-def _keep_freed_memory() -> None:
-    """Have glibc keep what one step frees for the next.
-
-    It would give each larger block back to the system, which clears its pages again at the next
-    step: a fifth of V2's time. Other C libraries do not know these settings.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_THRESHOLD, 32 << 20)
-        libc.mallopt(_M_TRIM_THRESHOLD, 64 << 20)
-
-
-@contextmanager
-def _reproducible(seed: int, threads: int) -> Iterator[None]:
-    """Seed PyTorch and fix its threads and algorithms, for the block alone."""
-    threads_before = torch.get_num_threads()
-    deterministic_before = torch.are_deterministic_algorithms_enabled()
-    warn_only_before = torch.is_deterministic_algorithms_warn_only_enabled()
-    deterministic: Any = torch.utils.deterministic  # its types do not name its setting
-    fill_before = deterministic.fill_uninitialized_memory
-    devices = range(torch.cuda.device_count())
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        # Nothing here reads memory that it has not written; filling it would take a fifth of the time.
-        deterministic.fill_uninitialized_memory = False
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads_before)
-            torch.use_deterministic_algorithms(deterministic_before, warn_only=warn_only_before)
-            deterministic.fill_uninitialized_memory = fill_before
