@@ -32,6 +32,10 @@ export: $(INSTALLED) ## Export the committed checkpoints to ONNX, float and int8
 test: lint ## Run linters, type checks and the whole test suite
 	$(BIN)/python -m pytest
 
+.PHONY: test-long
+test-long: $(INSTALLED) ## The tests that take minutes each: kills at every change of a file, load
+	$(BIN)/python -m pytest -m long
+
 .PHONY: test-devices
 test-devices: $(INSTALLED) .devices/arm64 .devices/oldest ## Compare logits on x86 and ARM processors, emulated by qemu-user
 	$(BIN)/python -m pytest tests/devices -m devices

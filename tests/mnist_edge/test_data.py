@@ -2,10 +2,7 @@
 
 import gzip
 import hashlib
-import http.server
 import struct
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -115,33 +112,6 @@ def test_a_named_folder_without_the_files_is_an_error_that_lists_them(tmp_path: 
 def test_a_split_lacking_a_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataNotFoundError):
         load_split(tmp_path, "test")
-
-
-class _Mirror(http.server.BaseHTTPRequestHandler):
-    files: dict[str, bytes]
-
-    def do_GET(self) -> None:
-        content = self.files.get(self.path.lstrip("/"))
-        self.send_response(404 if content is None else 200)
-        self.send_header("Content-Length", str(len(content or b"")))
-        self.end_headers()
-        self.wfile.write(content or b"")
-
-    def log_message(self, *_arguments: Any) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def mirror() -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Serve files on loopback; gives the address and the files, which a test may change."""
-    files: dict[str, bytes] = {}
-    handler = type("Handler", (_Mirror,), {"files": files})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/", files
-        server.shutdown()
-        thread.join()
 
 
 def test_a_download_fills_a_folder(

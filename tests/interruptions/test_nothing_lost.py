@@ -1,0 +1,230 @@
+"""Killed, on a full or on a read-only disk: what was there stays whole, or what is new is there whole."""
+
+import gzip
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from export.exporter import calibrate
+from mnist_edge import data
+from mnist_edge.checkpoint import load_checkpoint, save_checkpoint
+from mnist_edge.drawing import draw_digits
+from runtime import Predictor
+from tests.interruptions.work import KINDS, small_contents
+
+Snapshot = dict[str, str]
+WORK = Path(__file__).with_name("work.py")
+
+
+def _snapshot(folder: Path) -> Snapshot:
+    """Give the digests of the files in a folder, without what a killed process left in hidden places."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
+
+
+@pytest.fixture(scope="module")
+def sources(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoints that differ from the committed ones by a weight, with tables of their own."""
+    folder = tmp_path_factory.mktemp("interrupted") / "sources"
+    for name in ("v1", "v2"):
+        checkpoint = load_checkpoint(artifacts / name / "checkpoint.safetensors")
+        with torch.no_grad():
+            next(checkpoint.model.parameters()).mul_(0.99)
+        path = folder / name / "checkpoint.safetensors"
+        save_checkpoint(path, name, checkpoint.model, checkpoint.facts)
+        calibrate(path, draw_digits(600, 3))
+    return folder
+
+
+@pytest.fixture
+def address(mirror: tuple[str, dict[str, bytes]]) -> str:
+    where, files = mirror
+    files.update({f"{data.FILES[key].name}.gz": gzip.compress(content) for key, content in small_contents().items()})
+    return where
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A kind of work in folders of their own, what is there before it, and what is after."""
+
+    kind: str
+    prepare: Callable[[], Path]
+    address: str
+
+    def run(self, folder: Path, kill_at: int) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, str(WORK), self.kind, str(folder), str(kill_at), self.address]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode in (0, -signal.SIGKILL), done.stderr
+        return done
+
+    def check(self, kill_at: int, former: Snapshot, new: Snapshot) -> None:
+        """Kill the work and look at what is left; then do it again, to the end."""
+        folder = self.prepare()
+        assert self.run(folder, kill_at).returncode == -signal.SIGKILL
+        left = _snapshot(folder)
+        if self.kind == "train":
+            left.pop("training-state.safetensors", None)
+        if self.kind == "export":  # each model's folder is a whole
+            for model in ("v1", "v2"):
+                part, old, young = (
+                    {name: digest for name, digest in files.items() if name.startswith(model)}
+                    for files in (left, former, new)
+                )
+                assert part in (old, young)
+                Predictor(folder / model).selftest()
+        elif self.kind == "download":  # each file is
+            assert left.items() <= new.items()
+        else:
+            assert left in (former, new)
+        if self.kind in ("train", "download"):
+            assert self.run(folder, 0).returncode == 0
+            assert _snapshot(folder) == new
+
+
+@pytest.fixture
+def work(request: pytest.FixtureRequest, artifacts: Path, sources: Path, tmp_path: Path, address: str) -> Interrupted:
+    kind = str(request.param)
+
+    def prepare() -> Path:
+        place = tmp_path / f"{time.monotonic_ns()}"
+        folder = place / "out"
+        if kind == "export":
+            shutil.copytree(artifacts, folder, ignore=shutil.ignore_patterns("samples"))
+            (place / "sources").symlink_to(sources)
+        else:
+            folder.mkdir(parents=True)
+        if kind in ("train", "calibrate"):
+            shutil.copy(artifacts / "v1" / "checkpoint.safetensors", folder)
+        if kind == "calibrate":
+            shutil.copy(artifacts / "v1" / "calibration.json", folder)
+        return folder
+
+    return Interrupted(kind, prepare, address)
+
+
+def _unbroken(work: Interrupted) -> tuple[Snapshot, Snapshot, int]:
+    folder = work.prepare()
+    former = _snapshot(folder)
+    done = work.run(folder, 0)
+    new = _snapshot(folder)
+    assert former != new
+    return former, new, int(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("work", KINDS, indirect=True)
+def test_killed_at_some_changes_of_files_nothing_is_lost(work: Interrupted) -> None:
+    former, new, changes = _unbroken(work)
+    for kill_at in {"export": (changes // 2, changes * 3 // 4)}.get(work.kind, (changes // 2, changes)):
+        work.check(kill_at, former, new)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("work", KINDS, indirect=True)
+def test_killed_at_any_change_of_a_file_nothing_is_lost(work: Interrupted) -> None:
+    former, new, changes = _unbroken(work)
+    for kill_at in range(1, changes + 1):
+        work.check(kill_at, former, new)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("work", ["export"], indirect=True)
+def test_killed_at_random_moments_an_export_loses_nothing(work: Interrupted, root: Path) -> None:
+    former, new, _ = _unbroken(work)
+    moments = np.random.default_rng(0)
+    for _ in range(25):
+        folder = work.prepare()
+        process = subprocess.Popen([sys.executable, str(WORK), work.kind, str(folder), "0", ""], cwd=root)
+        time.sleep(moments.uniform(1, 8))
+        process.kill()
+        process.wait()
+        left = _snapshot(folder)
+        for model in ("v1", "v2"):
+            part, old, young = (
+                {name: digest for name, digest in files.items() if name.startswith(model)}
+                for files in (left, former, new)
+            )
+            assert part in (old, young)
+
+
+@pytest.mark.long
+def test_killed_again_and_again_a_training_comes_to_the_same_weights(
+    root: Path, mnist_directory: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "mnist_edge", "train", "v1", "--epochs", "4", "--threads", "1"]
+    command += ["--data", str(mnist_directory)]
+    unbroken, broken = tmp_path / "unbroken.safetensors", tmp_path / "broken" / "checkpoint.safetensors"
+    subprocess.run([*command, "--out", str(unbroken)], cwd=root, check=True, capture_output=True)
+    moments, kills = np.random.default_rng(0), 0
+    while not broken.exists():
+        process = subprocess.Popen(
+            [*command, "--out", str(broken), "--resume"], cwd=root, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        try:
+            process.wait(moments.uniform(8, 14))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+    assert kills > 1
+    assert broken.read_bytes() == unbroken.read_bytes()
+
+
+_PREPARE_DISK = {
+    "No space left on device": 'mount -t tmpfs -o size=1m none "$1/disk" && cp "$1"/former/* "$1/disk" && '
+    '! dd if=/dev/zero of="$1/disk/.fill" 2>/dev/null',
+    "Read-only file system": 'cp "$1"/former/* "$1/disk" && mount --bind "$1/disk" "$1/disk" && '
+    'mount -o remount,bind,ro "$1/disk"',
+}
+
+
+def _on_disk(problem: str, folder: Path, command: list[str]) -> "subprocess.CompletedProcess[str]":
+    """Run a command on a disk with a problem, which is mounted for it alone, on `folder`/disk."""
+    (folder / "disk").mkdir()
+    script = f'{_PREPARE_DISK[problem]} && shift && "$@"; code=$?; mkdir {folder}/left; '
+    script += f"cp -r {folder}/disk/. {folder}/left; exit $code"
+    unshare = ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", str(folder), *command]
+    return subprocess.run(unshare, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture
+def mounts() -> None:
+    """Make sure that this user may mount."""
+    if os.name != "posix" or subprocess.run(["unshare", "--map-root-user", "--mount", "true"], check=False).returncode:
+        pytest.skip("needs Linux that lets a user mount in a namespace: sysctl kernel.unprivileged_userns_clone=1")
+
+
+@pytest.mark.usefixtures("mounts")
+@pytest.mark.parametrize("problem", _PREPARE_DISK)
+@pytest.mark.parametrize("command", ["train v1 --out", "calibrate", "export --checkpoint SOURCE --out"])
+def test_a_disk_that_takes_nothing_is_an_error_and_keeps_what_is_there(
+    sources: Path, mnist_directory: Path, tmp_path: Path, problem: str, command: str
+) -> None:
+    former = tmp_path / "former"
+    shutil.copytree(sources / "v1", former)
+    (former / "training.log").write_text("former\n")
+    place = tmp_path / "disk" / ("checkpoint.safetensors" if "export" not in command else "")
+    words = command.replace("SOURCE", str(sources / "v1" / "checkpoint.safetensors")).split()
+    full = [sys.executable, "-m", "mnist_edge", *words, str(place)]
+    if "export" not in command:
+        full += ["--data", str(mnist_directory.resolve())]
+    done = _on_disk(problem, tmp_path, full)
+    assert done.returncode == 1, done.stderr
+    assert problem in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    left = {path.name: path.read_bytes() for path in (tmp_path / "left").iterdir() if path.name != ".fill"}
+    assert left.pop("training.log").startswith(b"former\n")  # its last page may take some lines yet
+    assert left == {path.name: path.read_bytes() for path in sources.joinpath("v1").iterdir()}
