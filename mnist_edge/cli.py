@@ -4,6 +4,7 @@ Each command imports what it needs itself, so that `--help` and `predict` never 
 """
 
 import json
+import signal
 import sys
 from dataclasses import asdict
 from io import TextIOWrapper
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from mnist_edge.layers import Layer
     from mnist_edge.steps import Step
 
-FAILED, USAGE, REFUSED, NO_DIGIT, INTERNAL, INTERRUPTED = 1, 2, 3, 4, 70, 130
+FAILED, USAGE, REFUSED, NO_DIGIT, INTERNAL, INTERRUPTED, TERMINATED = 1, 2, 3, 4, 70, 130, 143
 _EXIT_CODES = (
     "Exit codes: 0 done, 1 failed (or one of several inputs did), 2 wrong usage, "
     "3 refused by a check (budget, parity, self-test), 4 an image shows no digit, 70 a defect of this program, "
-    "130 interrupted."
+    "130 interrupted, 143 terminated."
 )
 _MODELS = ("v1", "v2")
 _EXTRAS = {
@@ -544,6 +545,8 @@ def main() -> None:
     debug = "--debug" in sys.argv
     if isinstance(sys.stdout, TextIOWrapper):  # a pipe of a narrow encoding is no reason to fail
         sys.stdout.reconfigure(errors="backslashreplace")
+    # Ended in order, what was done is printed and no process is left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         app(prog_name="mnist-edge")
     except Exception as error:
