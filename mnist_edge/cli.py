@@ -18,7 +18,6 @@ from mnist_edge import console
 from mnist_edge.errors import CheckoutOnlyError, GateError, MissingExtraError, MnistEdgeError, UnknownNameError
 
 if TYPE_CHECKING:
-    from mnist_edge.benchmark.results import Benchmark, TrainingBenchmark
     from mnist_edge.comparison import Comparison, Plan
     from mnist_edge.data import Split, SplitName
     from mnist_edge.evaluation import ConfidenceEvaluation, Evaluation
@@ -323,21 +322,31 @@ def benchmark(
     Takes five minutes a model, or three with --training. Engines that are not installed are named; the extra `bench`
     has them all. Runs in a checkout of the repository only.
     """
-    from mnist_edge import reports
+    from mnist_edge.benchmark import reports
     from mnist_edge.benchmark.results import save_results
+    from mnist_edge.data import ensure_data
 
     chosen = [model if Path(model).is_dir() and not training else _check_model(model) for model in models or _MODELS]
     if training:
         if plot is not None:
             raise typer.BadParameter("draws the engines; with --training there are none", param_hint="--plot")
-        timed = _benchmark_training(chosen, data, rounds or 5)
+        from mnist_edge.benchmark.training import benchmark_training
+
+        with console.download_progress() as on_progress:
+            directory = ensure_data(data, on_progress)
+        timed = benchmark_training(chosen, directory, rounds or 5, console.step_progress)
         reports.print_training_benchmark(timed)
         if json_file is not None:
             save_results(json_file, timed)
         return
     if plot is not None:
         from mnist_edge.benchmark.plot import plot_benchmark  # its package is missed now, not after ten minutes
-    measured = _benchmark(chosen, data, rounds or 15)
+    from export.benchmark import benchmark_models
+    from runtime import Predictor
+
+    folders = {model: _ARTIFACTS / model if model in _MODELS else Path(model) for model in chosen}
+    splits = _load("train", data), _load("test", data)
+    measured = benchmark_models(folders, *splits, Predictor, rounds or 15, console.step_progress)
     reports.print_benchmark(measured)
     if json_file is not None:
         save_results(json_file, measured)
@@ -688,73 +697,6 @@ def _compare(
         directory = files.ensure_data(data, on_progress)
     with console.step_progress("trainings", sum(plan.seeds for plan in plans)) as on_trial:
         return run(plans, directory, results, checkpoints=checkpoints, processes=processes, on_trial=on_trial)
-
-
-def _benchmark(models: list[str], data: Path | None, rounds: int) -> "Benchmark":
-    import tempfile
-
-    from export.contenders import contenders
-    from mnist_edge.benchmark.measure import BATCHES, PER_SECOND, measure, steps
-    from mnist_edge.benchmark.results import Benchmark, Measured
-    from mnist_edge.machine import describe_machine, installed_versions
-    from runtime import Predictor
-
-    training, test = _load("train", data), _load("test", data)
-    machine = describe_machine()
-    threads = tuple(sorted({1, machine.cores}))
-    measured: dict[str, tuple[Measured, ...]] = {}
-    missing: dict[str, str] = {}
-    failed: dict[str, str] = {}
-    for model in models:
-        with tempfile.TemporaryDirectory() as folder:
-            exported = _ARTIFACTS / model if model in _MODELS else Path(model)
-            found, absent = contenders(exported, training, Path(folder), Predictor)
-            with console.step_progress(model, steps(len(found), threads, rounds)) as on_step:
-                done, said = measure(found, test, Path(folder), threads=threads, rounds=rounds, on_step=on_step)
-        measured[model] = tuple(done)
-        missing |= absent
-        failed |= said
-    packages = sorted({contender.package for contenders in measured.values() for contender in contenders})
-    return Benchmark(
-        machine=machine,
-        versions=installed_versions(*packages),
-        data_set="MNIST test",
-        images=len(test.labels),
-        rounds=rounds,
-        threads=threads,
-        batches=BATCHES,
-        predictions_per_second=PER_SECOND,
-        models=measured,
-        missing=missing,
-        failed=failed,
-    )
-
-
-def _benchmark_training(models: list[str], data: Path | None, rounds: int) -> "TrainingBenchmark":
-    from mnist_edge import data as files
-    from mnist_edge.benchmark.results import TrainingBenchmark
-    from mnist_edge.benchmark.training import WAYS, measure_training
-    from mnist_edge.machine import describe_machine, installed_versions
-    from mnist_edge.recipes import find_recipe
-
-    with console.download_progress() as on_progress:
-        directory = files.ensure_data(data, on_progress)
-    machine = describe_machine()
-    with console.step_progress("training", len(models) * rounds * len(WAYS)) as on_step:
-        measured = {
-            model: measure_training(
-                find_recipe(model, "reference"), directory, threads=machine.cores, rounds=rounds, on_step=on_step
-            )
-            for model in models
-        }
-    return TrainingBenchmark(
-        machine=machine,
-        versions=installed_versions("torch", "torchvision"),
-        data_set="MNIST",
-        rounds=rounds,
-        threads=machine.cores,
-        models=measured,
-    )
 
 
 def _layers(model: str) -> "tuple[list[Layer], int]":

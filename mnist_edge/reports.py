@@ -15,7 +15,6 @@ from mnist_edge.field.no_digits import NO_DIGITS
 from mnist_edge.field.suite import mean_accuracy
 
 if TYPE_CHECKING:
-    from mnist_edge.benchmark.results import Benchmark, Timing, TrainingBenchmark
     from mnist_edge.comparison import Comparison
     from mnist_edge.evaluation import ConfidenceEvaluation
     from mnist_edge.field.rejection import RejectionResult
@@ -200,47 +199,11 @@ def print_rejections(results: "Mapping[str, RejectionResult]") -> None:
         )
 
 
-def print_benchmark(found: "Benchmark") -> None:
-    """Print the speed of every contender, then what each costs a device."""
-    print(_describe(found.machine, found.versions))
-    for model, contenders in found.models.items():
-        for threads in found.threads:
-            columns = [column for batch in found.batches for column in (f"batch {batch}", "times as fast")]
-            rows = [
-                (
-                    contender.name,
-                    *(cell for batch in found.batches for cell in _cells(contender.timing(threads, batch))),
-                )
-                for contender in contenders
-            ]
-            print_table(f"{model}: microseconds an image, {_count(threads, 'thread')}", ("contender", *columns), rows)
-        paces = [f"core, {_count(threads, 'thread')}" for threads in found.threads]
-        print_table(
-            f"{model}: accuracy on {found.data_set}; start; share of a core at {found.predictions_per_second} images/s",
-            ("contender", "accuracy", "bytes", "cold start, ms", "peak memory, MB", *paces),
-            [
-                (
-                    contender.name,
-                    f"{contender.accuracy:.2%}",
-                    contender.bytes,
-                    round(contender.cold_start_seconds.median * 1e3),
-                    None if contender.peak_bytes is None else round(contender.peak_bytes / 1e6),
-                    *(f"{contender.processor_shares[str(threads)]:.1%}" for threads in found.threads),
-                )
-                for contender in contenders
-            ],
-        )
-    for name, command in found.missing.items():
-        print(f"Missing: {name}. Add it with: {command}")
-    for name, problem in found.failed.items():
-        print(f"Failed: {name}: {problem}")
-
-
 def print_comparison(found: "Comparison") -> None:
     """Print what each contestant of a comparison reached."""
-    print(_describe(found.machine, found.versions))
+    print(describe_measurement(found.machine, found.versions))
     print_table(
-        f"{found.data_set}; {_count(found.processes, 'training')} at once, {_count(found.threads, 'thread')} each",
+        f"{found.data_set}; {count_of(found.processes, 'training')} at once, {count_of(found.threads, 'thread')} each",
         (
             *("network", "parameters", "multiply-adds", "seeds", "top-1", "deviation", "lowest", "seconds"),
             *("int8 bytes", "int8 top-1", "int8 µs an image"),
@@ -264,36 +227,12 @@ def print_comparison(found: "Comparison") -> None:
     )
 
 
-def print_training_benchmark(found: "TrainingBenchmark") -> None:
-    """Print what an epoch of each model took in each way."""
-    print(_describe(found.machine, found.versions))
-    for model, ways in found.models.items():
-        print_table(
-            f"{model}: one epoch, {_count(found.threads, 'thread')}, median of {_count(found.rounds, 'seed')}",
-            ("way", "seconds", "times as long", "test accuracy"),
-            [
-                (
-                    way.way,
-                    f"{way.seconds.median:.2f} ±{(way.seconds.high - way.seconds.low) / 2:.2f}",
-                    round(way.ratio, 2),
-                    f"{way.accuracy:.2%}",
-                )
-                for way in ways
-            ],
-        )
-
-
-def _cells(timing: "Timing") -> tuple[str, float]:
-    """Give a timing as its median with half the distance of its quartiles, and its ratio."""
-    found = timing.microseconds
-    return f"{found.median:.1f} ±{(found.high - found.low) / 2:.1f}", round(timing.speedup, 2)
-
-
-def _count(number: int, thing: str) -> str:
+def count_of(number: int, thing: str) -> str:
+    """Give a number with what it counts, in the plural where it should be."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
-def _describe(machine: "Machine", versions: Mapping[str, str]) -> str:
+def describe_measurement(machine: "Machine", versions: Mapping[str, str]) -> str:
     """Give a machine and versions as one line."""
     packages = ", ".join(f"{package} {number}" for package, number in versions.items())
     flags = f" ({', '.join(machine.flags)})" if machine.flags else ""

@@ -52,6 +52,34 @@ def test_it_predicts_with_the_base_dependencies_only(installed: Path, samples: P
     assert not [name for name in ("torch", "onnx==", "safetensors", "platformdirs") if f"\n{name}" in packages]
 
 
+def test_it_predicts_from_a_disk_that_it_may_not_write_to(installed: Path, samples: Path, tmp_path: Path) -> None:
+    """No network, no home, no docstrings or assertions, no path with programs; nothing at all may be written."""
+    isolated = ["unshare", "--map-root-user", "--mount", "--net"]
+    if os.name != "posix" or subprocess.run([*isolated, "true"], check=False).returncode:
+        pytest.skip("needs Linux that lets a user mount in a namespace: sysctl kernel.unprivileged_userns_clone=1")
+    # All file systems that could be written to are made read-only, for this command alone.
+    script = (
+        "while read -r _ path kind _; do case $kind in proc|sysfs|cgroup*|devpts|mqueue) ;; "
+        '*) mount -o remount,bind,ro "$path" 2>/dev/null || true ;; esac; done < /proc/mounts; '
+        'if touch "$0" 2>/dev/null; then exit 99; fi; exec "$@"'
+    )
+    environment = {"PATH": "/nowhere", "HOME": "/nowhere", "PYTHONOPTIMIZE": "2", "LANG": "C"}
+    program: list[str | Path] = [
+        installed / "python",
+        "-W",
+        "error",
+        installed / "mnist-edge",
+        "predict",
+        samples / "three-on-paper.png",
+    ]
+    command: list[str | Path] = [*isolated, "sh", "-c", script, tmp_path / "written", "/usr/bin/env", "-i"]
+    command += [f"{name}={value}" for name, value in environment.items()]
+    found = subprocess.run([*command, *program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert ": 3 (" in found.stdout
+    assert not list(tmp_path.iterdir())
+
+
 def test_it_checks_itself(installed: Path, tmp_path: Path) -> None:
     found = _run([installed / "mnist-edge", "selftest"], tmp_path)
     assert (found.returncode, found.stderr) == (0, "")

@@ -6,8 +6,9 @@ on every image, a `DataLoader`, the optimiser and the memory format as they come
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,16 +19,49 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Subset
 
-from mnist_edge.benchmark.results import Spread, TrainingTiming
+from mnist_edge.benchmark.results import Spread, TrainingBenchmark, TrainingTiming
 from mnist_edge.data import FILES, SplitName, load_split
+from mnist_edge.machine import describe_machine, installed_versions
 from mnist_edge.models import build_model
-from mnist_edge.recipes import Recipe
+from mnist_edge.recipes import Recipe, find_recipe
 from mnist_edge.training import train
 
 OURS = "mnist-edge"
 WAYS = {OURS: None, "DataLoader": 0, "DataLoader, 2 processes": 2}
 """Each way, and how many processes of its own its loader has."""
 _MEAN, _DEVIATION = (0.1307,), (0.3081,)
+
+
+def benchmark_training(
+    models: Sequence[str],
+    directory: Path,
+    rounds: int,
+    progress: Callable[[str, int], AbstractContextManager[Callable[[str], None]]],
+) -> TrainingBenchmark:
+    """Measure an epoch of models by the recipe `reference` in every way.
+
+    Args:
+        models: as `find_recipe` names them.
+        directory: of the MNIST files.
+        rounds: of each measurement.
+        progress: takes a title and a number of steps, and gives what is told of each.
+    """
+    machine = describe_machine()
+    with progress("training", len(models) * rounds * len(WAYS)) as on_step:
+        measured = {
+            model: measure_training(
+                find_recipe(model, "reference"), directory, threads=machine.cores, rounds=rounds, on_step=on_step
+            )
+            for model in models
+        }
+    return TrainingBenchmark(
+        machine=machine,
+        versions=installed_versions("torch", "torchvision"),
+        data_set="MNIST",
+        rounds=rounds,
+        threads=machine.cores,
+        models=measured,
+    )
 
 
 def measure_training(
