@@ -36,6 +36,18 @@ test: lint ## Run linters, type checks and the whole test suite
 test-long: $(INSTALLED) ## The tests that take minutes each: kills at every change of a file, load
 	$(BIN)/python -m pytest -m long
 
+FUZZED := image array idx checkpoint calibration manifest golden graph model
+CASES ?= 12000
+
+.PHONY: fuzz
+fuzz: .devices/fuzz ## Throw 100,000 cases, led by coverage, at everything that reads a file or an array (CASES each)
+	set -e; for target in $(FUZZED); do $(BIN)/python -m tests.fuzz.run $$target $(CASES) .devices/fuzz; done
+
+.devices/fuzz: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	mkdir -p $@
+	@touch $@
+
 .PHONY: test-devices
 test-devices: $(INSTALLED) .devices/arm64 .devices/oldest ## Compare logits on x86 and ARM processors, emulated by qemu-user
 	$(BIN)/python -m pytest tests/devices -m devices

@@ -124,7 +124,7 @@ def load_table(path: Path, checkpoint_sha256: str) -> CalibrationTable:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise CalibrationNotFoundError(path) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CalibrationError(path, f"cannot be read ({error})") from error
     try:
         table = _parse(content)

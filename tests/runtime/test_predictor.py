@@ -1,5 +1,7 @@
 """The predictor: what it answers, what it refuses, and that it can be shared, sent and forked."""
 
+import hashlib
+import io
 import json
 import multiprocessing
 import os
@@ -8,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -328,7 +331,6 @@ def test_the_selftest_can_fail(copied: Path) -> None:
         contents = dict(arrays)
     np.savez(copied / "golden.npz", **{**contents, "images": other[::-1]})
     manifest = json.loads((copied / "manifest.json").read_text())
-    import hashlib
 
     manifest["files"]["golden.npz"]["sha256"] = hashlib.sha256((copied / "golden.npz").read_bytes()).hexdigest()
     (copied / "manifest.json").write_text(json.dumps(manifest))
@@ -350,12 +352,37 @@ def _forget_golden(folder: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def _unzip_golden(folder: Path) -> None:
+def _replace_golden(folder: Path, content: bytes) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
-    import hashlib
+    (folder / "golden.npz").write_bytes(content)
+    manifest["files"]["golden.npz"]["sha256"] = hashlib.sha256(content).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
 
-    (folder / "golden.npz").write_bytes(b"no archive")
-    manifest["files"]["golden.npz"]["sha256"] = hashlib.sha256(b"no archive").hexdigest()
+
+def _unzip_golden(folder: Path) -> None:
+    _replace_golden(folder, b"no archive")
+
+
+def _shape_golden(folder: Path) -> None:
+    stream = io.BytesIO()
+    arrays = {"images": np.zeros((2, 784), np.uint8), "model.int8.onnx": np.zeros((2, 10), np.float32)}
+    np.savez(stream, **arrays)  # type: ignore[arg-type]
+    _replace_golden(folder, stream.getvalue())
+
+
+def _inflate_golden(folder: Path) -> None:
+    """Two hundred megabytes of zeros in a fifth of one."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("images.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (2**26, 28, 28)})
+        for _ in range(200):
+            file.write(bytes(1_000_000))
+    _replace_golden(folder, stream.getvalue())
+
+
+def _move_golden(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["golden"]["file"] = "../golden.npz"
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
@@ -366,6 +393,9 @@ def _unzip_golden(folder: Path) -> None:
         (_cut_golden, ModelDigestError),
         (_forget_golden, ModelFormatError),
         (_unzip_golden, ModelFormatError),
+        (_shape_golden, ModelFormatError),
+        (_inflate_golden, ModelFormatError),
+        (_move_golden, ModelFormatError),
     ],
 )
 def test_damaged_golden_logits_are_an_error(copied: Path, spoil: Any, error: type[PredictorError]) -> None:

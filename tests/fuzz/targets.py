@@ -1,0 +1,148 @@
+"""Every reader, with true contents to spoil and the errors that it documents."""
+
+import hashlib
+import io
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from export.calibration import load_table
+from export.manifest import read_manifest
+from mnist_edge.checkpoint import load_checkpoint
+from mnist_edge.data import IdxFile, read_idx
+from mnist_edge.drawing import draw_digits
+from mnist_edge.errors import CheckpointError, DataError, ExportError, MnistEdgeError
+from runtime import ImageError, ModelError, Predictor
+from runtime.model_files import ModelFile, load_golden
+from runtime.model_graph import check_graph
+
+ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "v1"
+_PREDICTOR = Predictor("v1")
+_PLACE = Path(tempfile.mkdtemp(prefix="mnist-edge-fuzz-"))
+_PIXELS = draw_digits(1, 8).images[0]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader, true contents to begin with, and the errors that it documents."""
+
+    read: Callable[[bytes], None]
+    seeds: tuple[bytes, ...]
+    errors: tuple[type[Exception], ...]
+
+    def __call__(self, content: bytes) -> None:
+        """Have some bytes read; any other error, or a warning, gets out."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                self.read(content)
+            except self.errors:
+                return
+
+
+def _file(kind: str) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(_PIXELS).convert("P" if kind == "GIF" else "L").save(stream, kind)
+    return stream.getvalue()
+
+
+def _write(name: str, content: bytes) -> Path:
+    path = _PLACE / name
+    path.write_bytes(content)
+    return path
+
+
+def _check_prediction(image: object) -> None:
+    prediction = _PREDICTOR.predict(image)  # type: ignore[arg-type]
+    assert 0 <= prediction.digit <= 9
+    assert len(prediction.probabilities) == 10
+    assert abs(sum(prediction.probabilities) - 1) < 1e-5
+
+
+def _array(content: bytes) -> None:
+    """Predict pixels whose type, shape and order in memory the first bytes choose."""
+    if len(content) < 8:
+        return
+    dtype = ("u1", "f4", "i8", "f8", "?", "O", "S1", "u1", "u1", "u1")[content[0] % 10]
+    shape = [part % 40 for part in content[1 : 2 + content[4] % 4]]
+    values = np.frombuffer(content[8:] or b"\0", np.uint8)
+    pixels = np.resize(values, shape).astype(dtype)
+    if content[5] % 3 == 0:
+        pixels = pixels[::-2]
+    if content[6] % 3 == 0:
+        pixels = pixels.T
+    if content[7] % 2:
+        pixels.flags.writeable = False
+    _check_prediction(pixels)
+
+
+def _idx(content: bytes) -> None:
+    read_idx(_write("images-idx3-ubyte", content), IdxFile("images-idx3-ubyte", (2, 3, 3), "0" * 64))
+
+
+def _model(content: bytes) -> None:
+    check_graph("model", content)
+
+
+def _session(content: bytes) -> None:
+    path = _write("model.int8.onnx", content)
+    assert Predictor(path).logits(np.zeros((2, 28, 28), np.uint8)).shape == (2, 10)
+
+
+def _manifest(content: bytes) -> None:
+    folder = _PLACE / "artifact"
+    folder.mkdir(exist_ok=True)
+    for name in ("model.int8.onnx", "golden.npz"):
+        if not (folder / name).exists():
+            (folder / name).write_bytes((ARTIFACTS / name).read_bytes())
+    (folder / "manifest.json").write_bytes(content)
+    read_manifest(folder)
+    Predictor(folder).selftest()
+
+
+def _checkpoint(content: bytes) -> None:
+    load_checkpoint(_write("checkpoint", content))
+
+
+def _calibration(content: bytes) -> None:
+    load_table(_write("calibration.json", content), load_checkpoint(ARTIFACTS / "checkpoint.safetensors").sha256)
+
+
+def _golden(content: bytes) -> None:
+    digest = hashlib.sha256(content).hexdigest()
+    manifest = {
+        "files": {"golden.npz": {"sha256": digest}},
+        "golden": {"file": "golden.npz", "tolerance": {"model.int8.onnx": 0}},
+    }
+    _write("golden.npz", content)
+    load_golden(ModelFile(_PLACE / "model.int8.onnx", b"", "", manifest))
+
+
+TARGETS = {
+    "image": Target(
+        _check_prediction,
+        tuple(_file(kind) for kind in ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")),
+        (ImageError,),
+    ),
+    "array": Target(_array, (bytes([0, 28, 28, 3, 1, 1, 1, 0]) + _PIXELS.tobytes(),), (ImageError,)),
+    "idx": Target(_idx, (b"\0\0\x08\x03\0\0\0\x02\0\0\0\x03\0\0\0\x03" + bytes(18), b"\x1f\x8b\x08\0"), (DataError,)),
+    "checkpoint": Target(
+        _checkpoint, ((ARTIFACTS / "checkpoint.safetensors").read_bytes(),), (CheckpointError, ExportError)
+    ),
+    "calibration": Target(
+        _calibration,
+        ((ARTIFACTS / "calibration.json").read_bytes(), b"[" * 100_000),
+        (ExportError,),
+    ),
+    "manifest": Target(
+        _manifest, ((ARTIFACTS / "manifest.json").read_bytes(), b"[" * 100_000), (MnistEdgeError, ModelError)
+    ),
+    "golden": Target(_golden, ((ARTIFACTS / "golden.npz").read_bytes(),), (ModelError,)),
+    "graph": Target(_model, ((ARTIFACTS / "model.int8.onnx").read_bytes(),), (ModelError,)),
+    "model": Target(_session, ((ARTIFACTS / "model.int8.onnx").read_bytes(),), (ModelError,)),
+}
