@@ -62,11 +62,7 @@ def comparison_table(path: Path = COMPARISON) -> str:
                 _mean(one),
                 f"{len(one.trials)}",
                 f"{one.seconds:.1f}",
-                *(
-                    [f"{one.int8.bytes:,}", f"{one.int8.accuracy:.2%}", f"{one.int8.microseconds:.1f}"]
-                    if one.int8
-                    else [""] * 3
-                ),
+                *_int8_cells(one.int8),
             ],
         )
         for one in found.contestants

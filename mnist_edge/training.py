@@ -108,7 +108,7 @@ def train(
             if on_step is not None:
                 every = validate_every if len(held_out.labels) else None
                 follower = StepFollower(on_step, every, lambda: evaluate_model(model, held_out).accuracy)
-            described = _all_that_counts(recipe, kept, seed, target, threads)
+            described = {} if state is None else _all_that_counts(recipe, kept, seed, target, threads)
             seconds = _fit(model, recipe, kept, seed, target, follower, state, described)
         train_result = evaluate_model(model, kept)
         validation_result = evaluate_model(model, held_out) if len(held_out.labels) else None

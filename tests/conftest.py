@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -104,3 +105,12 @@ def mirror() -> Iterator[tuple[str, dict[str, bytes]]]:
         yield f"http://127.0.0.1:{server.server_port}/", files
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def namespace() -> list[str]:
+    """Give what starts a command where it may mount, unseen by the rest of the system."""
+    unshare = ["unshare", "--map-root-user", "--mount"]
+    if shutil.which("unshare") is None or subprocess.run([*unshare, "true"], check=False).returncode:
+        pytest.skip("needs Linux that lets a user mount in a namespace: sysctl kernel.unprivileged_userns_clone=1")
+    return unshare
