@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -96,16 +97,20 @@ def test_a_terminated_stream_ends_with_what_is_done_printed(root: Path, tmp_path
     for index in range(3_000):
         Image.fromarray(DIGITS[index % len(DIGITS)]).resize((300, 300)).save(tmp_path / f"{index:04}.bmp")
     command = [sys.executable, "-m", "mnist_edge", "predict", str(tmp_path), "--json", "--workers", str(workers)]
-    with subprocess.Popen(
-        command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        assert process.stdout is not None
-        first = process.stdout.readline()
+    printed = tmp_path / "printed.jsonl"
+    with (
+        printed.open("w") as output,
+        subprocess.Popen(
+            command, cwd=root, stdout=output, stderr=subprocess.PIPE, text=True, start_new_session=True
+        ) as process,
+    ):
+        while "\n" not in printed.read_text() and process.poll() is None:
+            time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
-        rest, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=60)
         assert process.returncode == 143
         assert errors == ""
-        answers = [json.loads(line) for line in [first, *rest.splitlines()]]  # each line is whole
+        answers = [json.loads(line) for line in printed.read_text().splitlines()]  # each line is whole
         assert 1 <= len(answers) < 3_000
         assert [Path(answer["file"]).name for answer in answers] == [f"{index:04}.bmp" for index in range(len(answers))]
         with pytest.raises(ProcessLookupError):  # no worker is left
