@@ -7,10 +7,11 @@ from pathlib import Path
 from export.exporter import ARTIFACTS
 from export.markdown import describe_machine, describe_versions, row
 from mnist_edge.challenge import claims
-from mnist_edge.comparison import Comparison, Contestant, Int8, load_comparison
+from mnist_edge.comparison import Comparison, Contestant, Int8
 from mnist_edge.files import write_bytes
 from mnist_edge.layers import layers_of, mermaid
 from mnist_edge.models import build_model
+from mnist_edge.result_files import load_results
 
 COMPARISON = ARTIFACTS.parent / "docs" / "compare.json"
 ABLATIONS = ARTIFACTS.parent / "docs" / "ablations.json"
@@ -20,7 +21,7 @@ _STATED = {"v1": "96.86%", "v2": "97.11%"}
 
 def challenge_table(path: Path = COMPARISON) -> str:
     """Give what one epoch makes of the two networks: the reference's recipe, and ours."""
-    found = load_comparison(path)
+    found = load_results(path, Comparison)
     columns = ["the reference's claim", "top-1, mean ± deviation", "lowest", "seeds", "seconds"]
     rows = [
         row(
@@ -50,7 +51,7 @@ def challenge_table(path: Path = COMPARISON) -> str:
 
 def comparison_table(path: Path = COMPARISON) -> str:
     """Give everything that was compared, with the int8 files."""
-    found = load_comparison(path)
+    found = load_results(path, Comparison)
     columns = ["parameters", "multiply-adds", "top-1, mean ± deviation", "seeds", "seconds"]
     columns += ["int8 bytes", "int8 top-1", "int8 µs an image"]
     rows = [
@@ -81,7 +82,7 @@ def comparison_table(path: Path = COMPARISON) -> str:
 
 def ablation_table(path: Path = ABLATIONS) -> str:
     """Give V2 without each of the things that are claimed for it."""
-    found = load_comparison(path)
+    found = load_results(path, Comparison)
     base = found.contestants[0]
     lines = [
         row("claim", ["V2 is then", "parameters", "top-1, mean ± deviation", "difference in points", "seeds"]),
@@ -132,4 +133,4 @@ if __name__ == "__main__":
     from mnist_edge.report.page import encode
     from mnist_edge.report.pictures import accuracy_against_parameters
 
-    write_bytes(Path(sys.argv[1]), encode(accuracy_against_parameters(load_comparison(COMPARISON)), "png"))
+    write_bytes(Path(sys.argv[1]), encode(accuracy_against_parameters(load_results(COMPARISON, Comparison)), "png"))

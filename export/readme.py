@@ -12,7 +12,8 @@ from export.challenge_page import ablation_table, challenge_table, comparison_ta
 from export.exporter import ARTIFACTS, FLOAT_FILE, INT8_FILE
 from export.manifest import read_manifest
 from export.markdown import describe_machine, describe_versions, row
-from mnist_edge.benchmark.results import Measured, load_benchmark, load_training_benchmark
+from mnist_edge.benchmark.results import Benchmark, Measured, TrainingBenchmark
+from mnist_edge.result_files import load_results
 
 DOCS = ARTIFACTS.parent / "docs"
 BENCHMARK = DOCS / "benchmark.json"
@@ -90,7 +91,7 @@ def rejection_table(artifacts: Path = ARTIFACTS) -> str:
 
 def speed_table(path: Path = BENCHMARK) -> str:
     """Give the microseconds an image of every engine on one thread, and what each costs a device that runs V2."""
-    found = load_benchmark(path)
+    found = load_results(path, Benchmark)
     threads, most = found.threads[0], found.threads[-1]
     columns = [f"{model.upper()}, batch {batch}" for model in found.models for batch in found.batches]
     first, *_, last = found.models.values()
@@ -132,7 +133,7 @@ def speed_table(path: Path = BENCHMARK) -> str:
 
 def training_table(path: Path = TRAINING) -> str:
     """Give the seconds of one epoch by each way of training."""
-    found = load_training_benchmark(path)
+    found = load_results(path, TrainingBenchmark)
     models = list(found.models)
     lines = [
         row("one epoch, seconds", [column for model in models for column in (model.upper(), "accuracy")]),

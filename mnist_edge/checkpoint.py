@@ -45,7 +45,7 @@ def save_checkpoint(path: Path, architecture: str, model: nn.Module, facts: Trai
     Raises:
         OSError: the folder cannot be written.
     """
-    metadata = {"format": _FORMAT, "architecture": architecture, **asdict(facts)}
+    metadata = {"architecture": architecture, **asdict(facts)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     save_tensors(path, tensors, metadata)
 
@@ -57,7 +57,8 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any
         OSError: the folder cannot be written.
     """
     # One entry, since safetensors writes several in no fixed order.
-    write_bytes(path, save(tensors, {_METADATA_KEY: json.dumps(metadata, sort_keys=True)}))
+    content = json.dumps({"format": _FORMAT, **metadata}, sort_keys=True)
+    write_bytes(path, save(tensors, {_METADATA_KEY: content}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -65,7 +66,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises:
         CheckpointNotFoundError: there is no such file.
-        CheckpointFormatError: damaged, or nothing of this project.
+        CheckpointFormatError: damaged, nothing of this project, or of another version's format.
     """
     if not path.is_file():
         raise CheckpointNotFoundError(path)
@@ -83,6 +84,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointFormatError(path, f"unusable metadata ({error})") from error
     if not isinstance(metadata, dict):
         raise CheckpointFormatError(path, "unusable metadata")
+    if metadata.get("format") != _FORMAT:
+        raise CheckpointFormatError(path, f"format {metadata.get('format')}, this version reads {_FORMAT}")
     return tensors, metadata
 
 
@@ -97,16 +100,12 @@ def load_checkpoint(path: Path, max_parameters: int = MAX_PARAMETERS) -> Checkpo
     """
     tensors, metadata = load_tensors(path)
     try:
-        if metadata["format"] != _FORMAT:
-            raise CheckpointFormatError(path, f"format {metadata['format']}, this version reads {_FORMAT}")
         architecture = str(metadata["architecture"])
         facts = TrainingFacts(
             dict(metadata["recipe"]), int(metadata["seed"]), dict(metadata["metrics"]), dict(metadata["versions"])
         )
         model = build_model(architecture)
     except (KeyError, TypeError, ValueError, UnknownNameError) as error:
-        if isinstance(error, CheckpointFormatError):
-            raise
         raise CheckpointFormatError(path, f"unusable metadata ({error})") from error
     _check_tensors(path, tensors, model)
     model.load_state_dict(tensors)

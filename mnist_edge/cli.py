@@ -34,7 +34,9 @@ _EXIT_CODES = (
 )
 _MODELS = ("v1", "v2")
 _EXTRAS = {
-    **dict.fromkeys(("google", "onnx", "onnxscript", "platformdirs", "safetensors", "torch", "torchvision"), "train"),
+    **dict.fromkeys(
+        ("google", "msgspec", "onnx", "onnxscript", "platformdirs", "safetensors", "torch", "torchvision"), "train"
+    ),
     **dict.fromkeys(("ai_edge_litert", "ncnn", "openvino", "pnnx"), "bench"),
     "matplotlib": "report",
 }
@@ -111,7 +113,6 @@ def train(
     from mnist_edge import reports
     from mnist_edge.checkpoint import CHECKPOINT_FILE, save_checkpoint
     from mnist_edge.recipes import find_recipe
-    from mnist_edge.training import steps_an_epoch
     from mnist_edge.training import train as train_model
     from mnist_edge.training_log import training_log
     from mnist_edge.training_state import STATE_FILE, StateFile
@@ -119,12 +120,11 @@ def train(
     chosen = find_recipe(model, recipe)
     path = out or Path("runs") / model / CHECKPOINT_FILE
     training, test = _load("train", data), _load("test", data)
-    steps = steps_an_epoch(chosen, len(training.labels))
     state = StateFile(path.with_name(STATE_FILE), resume)
     if resume and not state.path.exists():
         print(f"there is no {state.path} to go on from; training anew", file=sys.stderr)
     title = f"{model}, recipe {recipe}, seed {seed}"
-    with training_log(path.parent, title) as log, console.training_progress(epochs or chosen.epochs, steps) as show:
+    with training_log(path.parent, title) as log, console.training_progress(epochs or chosen.epochs) as show:
 
         def on_step(step: "Step") -> None:
             log(step)
@@ -323,8 +323,7 @@ def benchmark(
     has them all. Runs in a checkout of the repository only.
     """
     from mnist_edge.benchmark import reports
-    from mnist_edge.benchmark.results import save_results
-    from mnist_edge.data import ensure_data
+    from mnist_edge.result_files import save_results
 
     chosen = [model if Path(model).is_dir() and not training else _check_model(model) for model in models or _MODELS]
     if training:
@@ -332,9 +331,7 @@ def benchmark(
             raise typer.BadParameter("draws the engines; with --training there are none", param_hint="--plot")
         from mnist_edge.benchmark.training import benchmark_training
 
-        with console.download_progress() as on_progress:
-            directory = ensure_data(data, on_progress)
-        timed = benchmark_training(chosen, directory, rounds or 5, console.step_progress)
+        timed = benchmark_training(chosen, _directory(data), rounds or 5, console.step_progress)
         reports.print_training_benchmark(timed)
         if json_file is not None:
             save_results(json_file, timed)
@@ -376,7 +373,8 @@ def compare(
     from export.compare import measure_int8
     from mnist_edge import reports
     from mnist_edge.challenge import compared_plans
-    from mnist_edge.comparison import save_comparison, with_int8
+    from mnist_edge.comparison import with_int8
+    from mnist_edge.result_files import save_results
     from runtime import Predictor
 
     found = _compare(compared_plans(seeds, full), data, results, checkpoints, processes)
@@ -386,7 +384,7 @@ def compare(
         training, test = _load("train", data), _load("test", data)
         with console.step_progress("int8", len(paths)) as on_network:
             found = with_int8(found, measure_int8(paths, training, test, Predictor, on_network))
-        save_comparison(results, found)
+        save_results(results, found)
     reports.print_comparison(found)
 
 
@@ -420,19 +418,19 @@ def report(
     data: DataOption = None,
 ) -> None:
     """Train V1 and V2 for one epoch and draw a page of it: curves, mistakes, filters, costs. Takes a minute."""
-    from mnist_edge.comparison import load_comparison
+    from mnist_edge.comparison import Comparison
     from mnist_edge.recipes import find_recipe
     from mnist_edge.report.history import watch
     from mnist_edge.report.page import write_report
-    from mnist_edge.training import steps_an_epoch
+    from mnist_edge.result_files import load_results
 
     names = models or list(_MODELS)
     chosen = [find_recipe(name, recipe) for name in names]
-    found = None if compared is None else load_comparison(compared)
+    found = None if compared is None else load_results(compared, Comparison)
     training, test = _load("train", data), _load("test", data)
     networks = []
     for one in chosen:
-        with console.training_progress(one.epochs, steps_an_epoch(one, len(training.labels))) as on_step:
+        with console.training_progress(one.epochs) as on_step:
             networks.append(watch(one.architecture, training, test, recipe=recipe, seed=seed, on_step=on_step))
     print(f"Written: {write_report(out, networks, test, recipe, seed, found)}")
 
@@ -605,8 +603,15 @@ def _checkpoint_path(model: str) -> Path:
 def _load(split: "SplitName", directory: Path | None) -> "Split":
     from mnist_edge import data as files
 
+    return files.load_split(_directory(directory, split), split)
+
+
+def _directory(directory: Path | None, split: "SplitName | None" = None) -> Path:
+    """Give the folder of the data set, or of a split's part, and show the download of what is missing."""
+    from mnist_edge.data import ensure_data
+
     with console.download_progress() as on_progress:
-        return files.load_split(files.ensure_data(directory, on_progress, split), split)
+        return ensure_data(directory, on_progress, split)
 
 
 def _list_images(inputs: list[str]) -> list[str]:
@@ -690,11 +695,9 @@ def _record(measured: dict[str, _Measured]) -> None:
 def _compare(
     plans: "list[Plan]", data: Path | None, results: Path, checkpoints: Path, processes: int | None
 ) -> "Comparison":
-    from mnist_edge import data as files
     from mnist_edge.comparison import compare as run
 
-    with console.download_progress() as on_progress:
-        directory = files.ensure_data(data, on_progress)
+    directory = _directory(data)
     with console.step_progress("trainings", sum(plan.seeds for plan in plans)) as on_trial:
         return run(plans, directory, results, checkpoints=checkpoints, processes=processes, on_trial=on_trial)
 

@@ -1,4 +1,4 @@
-"""Networks and recipes compared: each trained with several seeds, and the file that the results are kept in.
+"""Networks and recipes compared: each trained with several seeds.
 
 A comparison that was interrupted goes on where it stopped.
 """
@@ -15,15 +15,12 @@ from typing import Any
 
 from mnist_edge.checkpoint import save_checkpoint
 from mnist_edge.data import load_split
-from mnist_edge.errors import ResultsError
-from mnist_edge.files import write_bytes
 from mnist_edge.layers import layers_of, total_multiply_adds
 from mnist_edge.machine import Machine, describe_machine, installed_versions
 from mnist_edge.models import build_model, count_parameters
 from mnist_edge.recipes import Recipe
+from mnist_edge.result_files import load_results, save_results
 from mnist_edge.training import train
-
-_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -139,7 +136,7 @@ def compare(
     versions = installed_versions("torch", "torchvision")
     found = Comparison(machine, versions, "MNIST test", at_once, threads, tuple(map(_untried, plans)))
     if results.exists():
-        found = _with_earlier(found, load_comparison(results), checkpoints)
+        found = _with_earlier(found, load_results(results, Comparison), checkpoints)
     missing = [
         (plan, seed)
         for seed in range(max(plan.seeds for plan in plans))
@@ -149,7 +146,7 @@ def compare(
     for plan, trial in _run(missing, directory, checkpoints, at_once, threads):
         on_trial(f"{plan.name}, seed {trial.seed}: {trial.accuracy:.2%}, {trial.seconds:.0f} s")
         found = _with_trial(found, plan.name, trial)
-        save_comparison(results, found)
+        save_results(results, found)
     return found
 
 
@@ -218,33 +215,3 @@ def run_trial(plan: Plan, seed: int, directory: Path, checkpoints: Path | None, 
     if result.test is None:
         raise AssertionError("the test images were given")
     return Trial(seed, result.test.correct, result.test.images, result.seconds)
-
-
-def save_comparison(path: Path, found: Comparison) -> None:
-    """Write a comparison as JSON, atomically."""
-    content = {"kind": "Comparison", "format": _FORMAT, **asdict(found)}
-    write_bytes(path, f"{json.dumps(content, indent=1)}\n".encode())
-
-
-def load_comparison(path: Path) -> Comparison:
-    """Read what `save_comparison` wrote.
-
-    Raises:
-        ResultsError: it is no such file.
-    """
-    try:
-        content = json.loads(path.read_text("utf-8"))
-        if (content.pop("kind"), content.pop("format")) != ("Comparison", _FORMAT):
-            raise ValueError("another kind or format")
-        machine = content.pop("machine")
-        machine = Machine(**{**machine, "flags": tuple(machine["flags"])})
-        contestants = tuple(_contestant(**one) for one in content.pop("contestants"))
-        return Comparison(machine=machine, contestants=contestants, **content)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ResultsError(path, str(error)) from error
-
-
-def _contestant(trials: list[dict[str, Any]], int8: dict[str, Any] | None, **rest: Any) -> Contestant:
-    return Contestant(
-        trials=tuple(Trial(**trial) for trial in trials), int8=None if int8 is None else Int8(**int8), **rest
-    )

@@ -50,7 +50,7 @@ def _text(value: Any) -> str:
 
 
 @contextmanager
-def training_progress(epochs: int, steps: int) -> Iterator[Callable[["Step"], None]]:
+def training_progress(epochs: int) -> Iterator[Callable[["Step"], None]]:
     """Show the steps of a training on stderr: a bar on a terminal, else a line now and then."""
     if not sys.stderr.isatty():
         yield _print_step
@@ -66,11 +66,12 @@ def training_progress(epochs: int, steps: int) -> Iterator[Callable[["Step"], No
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=epochs * steps, epoch="", figures="")
+        task = progress.add_task("", total=None, epoch="", figures="")
 
         def show(step: "Step") -> None:
             progress.update(
                 task,
+                total=epochs * step.steps,
                 completed=(step.epoch - 1) * step.steps + step.step,
                 epoch=f"{step.epoch}/{epochs}",
                 figures=_figures(step),

@@ -14,7 +14,6 @@ from mnist_edge.errors import CheckpointFormatError, ResumeError
 from mnist_edge.optimizers import RecipeOptimizer
 
 STATE_FILE = "training-state.safetensors"
-_FORMAT = 1
 _MODEL, _OPTIMIZER, _GENERATOR = "model.", "optimizer.", "generator."
 
 
@@ -55,7 +54,7 @@ class TrainingState:
         tensors = {f"{_MODEL}{name}": tensor for name, tensor in self.model.state_dict().items()}
         tensors |= {f"{_OPTIMIZER}{name}": tensor for name, tensor in self.optimizer.tensors().items()}
         tensors |= {f"{_GENERATOR}{index}": source.get_state() for index, source in enumerate(self.generators)}
-        metadata = {"format": _FORMAT, "training": training, "epoch": epoch, "steps": steps, "seconds": seconds}
+        metadata = {"training": training, "epoch": epoch, "steps": steps, "seconds": seconds}
         save_tensors(path, {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata)
 
     def restore(self, path: Path, training: dict[str, Any]) -> tuple[int, float]:
@@ -70,8 +69,6 @@ class TrainingState:
         """
         tensors, metadata = load_tensors(path)
         try:
-            if metadata["format"] != _FORMAT:
-                raise CheckpointFormatError(path, f"format {metadata['format']}, this version reads {_FORMAT}")
             _check_same(path, dict(metadata["training"]), training)
             epoch, steps, seconds = int(metadata["epoch"]), int(metadata["steps"]), float(metadata["seconds"])
             self.model.load_state_dict(_behind(tensors, _MODEL))
@@ -79,7 +76,7 @@ class TrainingState:
             for index, source in enumerate(self.generators):
                 source.set_state(tensors[f"{_GENERATOR}{index}"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            if isinstance(error, CheckpointFormatError | ResumeError):
+            if isinstance(error, ResumeError):
                 raise
             raise CheckpointFormatError(path, f"no whole state of a training ({error})") from error
         return epoch, seconds

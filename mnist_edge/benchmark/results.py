@@ -1,20 +1,12 @@
-"""What a benchmark found, and the file that it is kept in."""
+"""What a benchmark found."""
 
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.errors import ResultsError
-from mnist_edge.files import write_bytes
 from mnist_edge.machine import Machine
-
-_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -107,62 +99,3 @@ class TrainingBenchmark:
     rounds: int
     threads: int
     models: dict[str, tuple[TrainingTiming, ...]]
-
-
-def save_results(path: Path, results: Benchmark | TrainingBenchmark) -> None:
-    """Write results as JSON, atomically."""
-    write_bytes(path, f"{json.dumps(results_as_json(results), indent=1)}\n".encode())
-
-
-def results_as_json(results: Benchmark | TrainingBenchmark) -> dict[str, Any]:
-    """Give results as an object of JSON."""
-    return {"kind": type(results).__name__, "format": _FORMAT, **asdict(results)}
-
-
-def load_benchmark(path: Path) -> Benchmark:
-    """Read a benchmark that `save_results` wrote.
-
-    Raises:
-        ResultsError: it is no such file.
-    """
-    with _reading(path, Benchmark) as content:
-        models = {model: tuple(_measured(**found) for found in each) for model, each in content["models"].items()}
-        settings = {name: tuple(content[name]) for name in ("threads", "batches")}
-        return Benchmark(**{**content, **settings, "machine": _machine(content), "models": models})
-
-
-def load_training_benchmark(path: Path) -> TrainingBenchmark:
-    """Read a benchmark of training that `save_results` wrote.
-
-    Raises:
-        ResultsError: it is no such file.
-    """
-    with _reading(path, TrainingBenchmark) as content:
-        models = {
-            model: tuple(TrainingTiming(**{**way, "seconds": Spread(**way["seconds"])}) for way in ways)
-            for model, ways in content["models"].items()
-        }
-        return TrainingBenchmark(**{**content, "machine": _machine(content), "models": models})
-
-
-@contextmanager
-def _reading(path: Path, kind: type) -> Iterator[dict[str, Any]]:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-        if (content.pop("kind"), content.pop("format")) != (kind.__name__, _FORMAT):
-            raise ValueError("another kind or format")
-        yield content
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ResultsError(path, str(error)) from error
-
-
-def _machine(content: dict[str, Any]) -> Machine:
-    return Machine(**{**content["machine"], "flags": tuple(content["machine"]["flags"])})
-
-
-def _measured(cold_start_seconds: dict[str, float], timings: list[dict[str, Any]], **rest: Any) -> Measured:
-    return Measured(
-        cold_start_seconds=Spread(**cold_start_seconds),
-        timings=tuple(Timing(**{**timing, "microseconds": Spread(**timing["microseconds"])}) for timing in timings),
-        **rest,
-    )

@@ -11,7 +11,7 @@ from mnist_edge.data import Split
 from mnist_edge.evaluation import Evaluation
 from mnist_edge.recipes import find_recipe
 from mnist_edge.steps import Step
-from mnist_edge.training import model_logits, train
+from mnist_edge.training import model_logits, steps_an_epoch, train
 
 VALIDATION_IMAGES = 6_000
 _VALIDATIONS = 20
@@ -54,21 +54,20 @@ def watch(
     Raises:
         UnknownNameError: there is no such recipe.
     """
-    chosen = find_recipe(architecture, recipe)
-    held_out = min(VALIDATION_IMAGES, len(training.labels) // 10)
+    images = len(training.labels)
+    chosen = replace(find_recipe(architecture, recipe), validation_images=min(VALIDATION_IMAGES, images // 10))
     steps: list[Step] = []
 
     def note(step: Step) -> None:
         steps.append(step)
         on_step(step)
 
-    total = -(-(len(training.labels) - held_out) // chosen.batch_size)
     result = train(
-        replace(chosen, validation_images=held_out),
+        chosen,
         training,
         seed=seed,
         threads=threads,
-        validate_every=max(1, total // _VALIDATIONS),
+        validate_every=max(1, steps_an_epoch(chosen, images) // _VALIDATIONS),
         on_step=note,
     )
     logits = model_logits(result.model, test.images).astype(np.float64)

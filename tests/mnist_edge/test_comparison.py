@@ -10,14 +10,13 @@ import pytest
 from export.challenge_page import ABLATIONS, COMPARISON
 from mnist_edge.challenge import USUAL_EPOCHS, claims, compared_plans
 from mnist_edge.comparison import (
+    Comparison,
     Contestant,
     Int8,
     Plan,
     Trial,
     compare,
-    load_comparison,
     run_trial,
-    save_comparison,
     with_int8,
 )
 from mnist_edge.data import Split
@@ -25,6 +24,7 @@ from mnist_edge.drawing import draw_digits
 from mnist_edge.errors import ResultsError
 from mnist_edge.models import ARCHITECTURES, build_model, count_parameters
 from mnist_edge.recipes import find_recipe
+from mnist_edge.result_files import load_results, save_results
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_what_is_done_is_not_done_again(drawn_mnist: Path, in_this_process: list
     found = compare([small("v1", 2), small("v2", 1)], drawn_mnist, results, checkpoints=checkpoints)
     assert in_this_process == ["v1 0", "v2 0", "v1 1"]
     assert [len(one.trials) for one in found.contestants] == [2, 1]
-    assert load_comparison(results) == found
+    assert load_results(results, Comparison) == found
     assert (checkpoints / "v2.safetensors").exists()
 
     changed = replace(small("v1", 1), recipe=replace(small("v1", 1).recipe, batch_size=32))
@@ -71,7 +71,7 @@ def test_what_is_done_is_not_done_again(drawn_mnist: Path, in_this_process: list
 def test_results_of_other_versions_are_not_taken_over(drawn_mnist: Path, in_this_process: list[str]) -> None:
     results, checkpoints = drawn_mnist / "results.json", drawn_mnist / "checkpoints"
     found = compare([small("v1", 1)], drawn_mnist, results, checkpoints=checkpoints)
-    save_comparison(results, replace(found, versions={**found.versions, "torch": "1.0"}))
+    save_results(results, replace(found, versions={**found.versions, "torch": "1.0"}))
     compare([small("v1", 1)], drawn_mnist, results, checkpoints=checkpoints)
     assert in_this_process == ["v1 0", "v1 0"]
 
@@ -82,7 +82,7 @@ def test_results_of_other_versions_are_not_taken_over(drawn_mnist: Path, in_this
 def test_a_file_of_something_else_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "results.json").write_text(content)
     with pytest.raises(ResultsError, match="holds no results"):
-        load_comparison(tmp_path / "results.json")
+        load_results(tmp_path / "results.json", Comparison)
 
 
 def test_seeds_are_trained_in_processes_at_once(mnist_directory: Path, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_figures_by_hand() -> None:
 
 
 def test_int8_figures_come_beside_the_others() -> None:
-    found = load_comparison(COMPARISON)
+    found = load_results(COMPARISON, Comparison)
     int8 = Int8(1, 0.5, 2.0)
     changed = with_int8(found, {"v1 onepass": int8})
     assert changed.contestant("v1 onepass").int8 == int8
@@ -141,7 +141,7 @@ def test_plans_are_of_networks_that_exist_and_are_named_once() -> None:
 @pytest.mark.parametrize("recipe", ["reference", "onepass"])
 def test_a_seed_trained_anew_is_within_four_deviations(mnist_directory: Path, network: str, recipe: str) -> None:
     """On both sides: a figure that is too good is as wrong as one that is too bad."""
-    committed = load_comparison(COMPARISON).contestant(f"{network} {recipe}")
+    committed = load_results(COMPARISON, Comparison).contestant(f"{network} {recipe}")
     assert len(committed.trials) == 10
     plan = Plan(committed.name, find_recipe(network, recipe), 1)
     found = run_trial(plan, 0, mnist_directory, None, threads=1)
@@ -151,7 +151,7 @@ def test_a_seed_trained_anew_is_within_four_deviations(mnist_directory: Path, ne
 
 def test_the_committed_comparisons_are_of_the_recipes_as_they_are() -> None:
     for path, plans in ((COMPARISON, compared_plans(10)), (ABLATIONS, [claim.plan for claim in claims(5)])):
-        found = load_comparison(path)
+        found = load_results(path, Comparison)
         for plan in plans:
             one = found.contestant(plan.name)
             assert one.recipe == json.loads(json.dumps(asdict(plan.recipe)))

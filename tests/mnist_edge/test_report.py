@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from export.challenge_page import COMPARISON
-from mnist_edge.comparison import load_comparison
+from mnist_edge.comparison import Comparison
 from mnist_edge.data import Split
 from mnist_edge.drawing import draw_digits
 from mnist_edge.recipes import find_recipe
 from mnist_edge.report.history import watch
 from mnist_edge.report.page import write_report
+from mnist_edge.result_files import load_results
 
 _CHECK = """
 <script>
@@ -34,7 +35,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     test = draw_digits(100, seed=1)
     networks = [watch(name, drawn, test) for name in ("v1", "v2")]
     out = tmp_path_factory.mktemp("report")
-    return write_report(out, networks, Split(test.images, test.labels), "onepass", 0, load_comparison(COMPARISON))
+    return write_report(
+        out, networks, Split(test.images, test.labels), "onepass", 0, load_results(COMPARISON, Comparison)
+    )
 
 
 class _Elements(HTMLParser):

@@ -10,6 +10,7 @@ import export.contenders
 from export.readme import BENCHMARK
 from mnist_edge.benchmark import measure, results, training
 from mnist_edge.cli import app
+from mnist_edge.result_files import load_results
 from tests.conftest import Run
 
 
@@ -35,7 +36,7 @@ def test_it_prints_tables_and_writes_figures_and_a_chart(mnist_directory: Path, 
     assert "v1: microseconds an image, 1 thread" in done.stdout
     assert "Missing: a peer. Add it with: pip install a-peer" in done.stdout
     assert "round 1 of 1" in done.stderr
-    found = results.load_benchmark(files[0])
+    found = load_results(files[0], results.Benchmark)
     assert [contender.name for contender in found.models["v1"]] == ["mnist-edge, float32", "mnist-edge, int8"]
     for contender in found.models["v1"]:
         assert contender.accuracy > 0.97
@@ -63,7 +64,7 @@ def test_training_is_measured_with_its_option(
         (given[0].name, given[1], named["rounds"]) == ("reference", mnist_directory, 2) for given, named in asked
     )
     assert "v2: one epoch" in done.stdout
-    assert results.load_training_benchmark(path).models == {"v1": ways, "v2": ways}
+    assert load_results(path, results.TrainingBenchmark).models == {"v1": ways, "v2": ways}
 
 
 def test_a_folder_without_an_export_is_an_error(run: Run, mnist_directory: Path, tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_another_model_is_a_wrong_usage(run: Run) -> None:
 
 def test_the_readme_says_who_is_fastest() -> None:
     """On one core: the int8 model at 256 images; at 16 it and LiteRT's are as fast within their spread."""
-    found = results.load_benchmark(BENCHMARK)
+    found = load_results(BENCHMARK, results.Benchmark)
     assert found.threads[0] == 1
     for contenders in found.models.values():
         ours, litert = (

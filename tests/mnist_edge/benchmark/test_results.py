@@ -16,12 +16,11 @@ from mnist_edge.benchmark.results import (
     Timing,
     TrainingBenchmark,
     TrainingTiming,
-    load_benchmark,
-    load_training_benchmark,
-    save_results,
 )
+from mnist_edge.comparison import Comparison
 from mnist_edge.errors import ResultsError
 from mnist_edge.machine import Machine
+from mnist_edge.result_files import load_results, save_results
 
 MACHINE = Machine("a processor", ("avx2",), 2, "Linux x86_64", "3.11.7")
 
@@ -56,32 +55,32 @@ def test_spread_is_the_median_and_the_quartiles() -> None:
 
 def test_a_benchmark_is_read_as_it_was_written(benchmark: Benchmark, tmp_path: Path) -> None:
     save_results(tmp_path / "found.json", benchmark)
-    assert load_benchmark(tmp_path / "found.json") == benchmark
+    assert load_results(tmp_path / "found.json", Benchmark) == benchmark
 
 
 def test_a_training_benchmark_is_read_as_it_was_written(training_benchmark: TrainingBenchmark, tmp_path: Path) -> None:
     save_results(tmp_path / "found.json", training_benchmark)
-    assert load_training_benchmark(tmp_path / "found.json") == training_benchmark
+    assert load_results(tmp_path / "found.json", TrainingBenchmark) == training_benchmark
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"kind": "Benchmark", "format": 1}', '{"kind": 1, "format": 2}'])
 def test_other_files_are_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "found.json"
     path.write_text(content)
-    for load in (load_benchmark, load_training_benchmark):
+    for kind in (Benchmark, TrainingBenchmark, Comparison):
         with pytest.raises(ResultsError, match="Measure again"):
-            load(path)
+            load_results(path, kind)
 
 
 def test_one_kind_is_not_the_other(benchmark: Benchmark, tmp_path: Path) -> None:
     save_results(tmp_path / "found.json", benchmark)
     with pytest.raises(ResultsError):
-        load_training_benchmark(tmp_path / "found.json")
+        load_results(tmp_path / "found.json", TrainingBenchmark)
     content = json.loads((tmp_path / "found.json").read_text())
     del content["models"]["v1"][0]["timings"]
     (tmp_path / "found.json").write_text(json.dumps(content))
     with pytest.raises(ResultsError):
-        load_benchmark(tmp_path / "found.json")
+        load_results(tmp_path / "found.json", Benchmark)
 
 
 def test_the_chart_shows_the_fastest_on_top_and_ours_in_colour(benchmark: Benchmark, tmp_path: Path) -> None:
