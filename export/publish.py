@@ -4,12 +4,12 @@ import ctypes
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mnist_edge.errors import ArtifactError
+from mnist_edge.files import folder_beside
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -25,9 +25,8 @@ def staging(folder: Path) -> Iterator[Path]:
     """
     if folder.exists() and not folder.is_dir():
         raise ArtifactError(folder, "is a file; a folder of artifacts would take its place. Name another with --out.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
-        staged = Path(scratch) / folder.name
+    with folder_beside(folder) as scratch:
+        staged = scratch / folder.name
         if folder.is_dir():
             shutil.copytree(folder, staged)
         else:

@@ -1,11 +1,18 @@
 """Files that are either the former ones or the new ones, and their digests."""
 
+import glob
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_TEMPORARY_SUFFIX = ".part"
+_LEFT_BEHIND_SECONDS = 3_600
+"""A temporary file or folder that has not changed for so long belongs to a process that was killed."""
 
 
 @contextmanager
@@ -19,7 +26,8 @@ def replacing(path: Path) -> Iterator[Path]:
         OSError: the folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    _remove_left_behind(path)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY_SUFFIX)
     os.close(descriptor)
     temporary = Path(name)
     try:
@@ -30,6 +38,32 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """Give an empty temporary folder beside `path`, on the same disk; removed when the block ends.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():  # where it does not, what is left may be its last copy, moved aside by a killed process
+        _remove_left_behind(path)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY_SUFFIX) as folder:
+        yield Path(folder)
+
+
+def _remove_left_behind(path: Path) -> None:
+    """Remove what killed processes left beside `path`; what is younger may be at work."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{_TEMPORARY_SUFFIX}"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime < _LEFT_BEHIND_SECONDS:
+                continue
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
