@@ -21,8 +21,8 @@ class RecipeOptimizer:
     """What changes a network's parameters by a recipe: one or two of PyTorch's optimisers, and their schedule.
 
     Muon (K. Jordan, "Muon: An optimizer for hidden layers in neural networks", 2024) takes the layers between
-    the first and the last; a convolution's kernels count as a matrix with a row for each output channel. AdamW
-    takes the rest, biases and normalisations.
+    the first and the last, and the first where the recipe says so; a convolution's kernels count as a matrix with a row
+    for each output channel. AdamW takes the rest, biases and normalisations.
     """
 
     def __init__(self, model: nn.Module, recipe: Recipe, steps: int) -> None:
@@ -37,7 +37,7 @@ class RecipeOptimizer:
             ]
         else:
             layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
-            self._kernels.extend(layer.weight for layer in layers[1:-1])
+            self._kernels.extend(layer.weight for layer in layers[0 if recipe.muon_first_layer else 1 : -1])
             self._matrices = [nn.Parameter(_rows(kernel.detach()).view(len(kernel), -1)) for kernel in self._kernels]
             inner = {id(kernel) for kernel in self._kernels}
             others = [parameter for parameter in model.parameters() if id(parameter) not in inner]

@@ -11,13 +11,13 @@ from mnist_edge.errors import UnknownNameError
 class Recipe:
     """The hyper-parameters of one training.
 
-    The optimiser is Adam or, where `muon_learning_rate` is given, Muon for the inner layers, with `muon_iterations`
-    of its own of Newton and Schulz's, and AdamW for the rest. Learning rates rise to their peak over `warmup_share` of
-    all steps and fall along half a cosine or a straight line; Adam's ends at `final_learning_rate`, Muon's at the same
-    share of its peak. The last `validation_images` of a seeded shuffle of the 60,000 training images are held out.
-    `dropout` takes the place of the network's own rates. With `zero_last_layer` the network begins undecided instead of
-    with an opinion that it first has to lose. Each batch is joined by `outliers` images that show no digit,
-    for which the network learns to be undecided.
+    The optimiser is Adam or, where `muon_learning_rate` is given, Muon for the inner layers, with `muon_first_layer`
+    for the first too, with `muon_iterations` of its own of Newton and Schulz's, and AdamW for the rest. Learning rates
+    rise to their peak over `warmup_share` of all steps and fall along half a cosine or a straight line; Adam's ends at
+    `final_learning_rate`, Muon's at the same share of its peak. The last `validation_images` of a seeded shuffle of the
+    60,000 training images are held out. `dropout` takes the place of the network's own rates. With `zero_last_layer`
+    the network begins undecided instead of with an opinion that it first has to lose. Each batch is joined by
+    `outliers` images that show no digit, for which the network learns to be undecided.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Recipe:
     max_gradient_norm: float | None
     muon_learning_rate: float | None = None
     muon_iterations: int = 5
+    muon_first_layer: bool = False
     warmup_share: float = 0.0
     decay: Literal["cosine", "linear"] = "cosine"
     dropout: float | None = None
@@ -87,7 +88,7 @@ RECIPES: tuple[Recipe, ...] = (
         name="onepass",
         architecture="v1",
         epochs=1,
-        batch_size=128,
+        batch_size=112,
         validation_images=0,
         peak_learning_rate=0.008,
         final_learning_rate=0.0,
@@ -95,6 +96,7 @@ RECIPES: tuple[Recipe, ...] = (
         max_gradient_norm=None,
         muon_learning_rate=0.03,
         muon_iterations=3,
+        muon_first_layer=True,
         warmup_share=0.02,
         decay="linear",
         dropout=0.0,
@@ -105,7 +107,7 @@ RECIPES: tuple[Recipe, ...] = (
         name="onepass",
         architecture="v2",
         epochs=1,
-        batch_size=80,
+        batch_size=96,
         validation_images=0,
         peak_learning_rate=0.02,
         final_learning_rate=0.0,
@@ -113,6 +115,7 @@ RECIPES: tuple[Recipe, ...] = (
         max_gradient_norm=None,
         muon_learning_rate=0.03,
         muon_iterations=3,
+        muon_first_layer=True,
         warmup_share=0.05,
         decay="linear",
         dropout=0.0,
