@@ -5,6 +5,7 @@ pipeline does without.
 """
 
 import io
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,24 +118,28 @@ def _check_size(image: "Image", name: str) -> None:
 
 
 def _to_array(image: "Image", name: str) -> NDArray[np.uint8]:
-    """Decode an opened image: upright, 8 bits a channel, transparency kept."""
-    from PIL import ImageOps
+    """Decode an opened image: upright, 8 bits a channel, transparency kept. Copies are made only of what changes."""
+    from PIL import ExifTags, ImageOps
 
-    upright = ImageOps.exif_transpose(image)
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    upright = ImageOps.exif_transpose(image) if turned else image
     if upright.mode.startswith("I") or upright.mode == "F":
         return _check_array(_wide_to_bytes(np.asarray(upright), name))
     if upright.has_transparency_data:
-        return _check_array(np.asarray(upright.convert("LA" if upright.mode == "LA" else "RGBA")))
-    return _check_array(np.asarray(upright.convert("L" if upright.mode in ("1", "L") else "RGB")))
+        mode = "LA" if upright.mode == "LA" else "RGBA"
+    else:
+        mode = "L" if upright.mode in ("1", "L") else "RGB"
+    return _check_array(np.asarray(upright if upright.mode == mode else upright.convert(mode)))
 
 
 def _wide_to_bytes(values: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
     """Bring grey levels of 16 or 32 bits, or fractions, to 0..255 by the range that their largest speaks for."""
-    levels = values.astype(np.float64)
-    if not np.isfinite(levels).all():
+    highest = float(values.max(initial=0))
+    if not math.isfinite(highest + float(values.min(initial=0))):
         raise UnreadableImageError(name, "it holds values that are not finite")
-    highest = float(levels.max(initial=0))
     ranges = (1, 255, 65_535) if values.dtype.kind == "f" else (255, 1_023, 4_095, 16_383, 65_535)
     full = next((full for full in ranges if highest <= full), highest)
-    scaled: NDArray[np.uint8] = np.rint((levels * (255 / full)).clip(0, 255)).astype(np.uint8)
-    return scaled
+    levels = values.astype(np.float32)
+    levels *= 255 / full
+    np.rint(levels, out=levels).clip(0, 255, out=levels)
+    return levels.astype(np.uint8)

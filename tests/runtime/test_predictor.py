@@ -171,21 +171,6 @@ def test_softmax_is_pytorchs() -> None:
         assert np.abs(softmax(one, one.argmax(1)) - expected[row]).max() < 1e-6
 
 
-@pytest.mark.parametrize("view", ["fortran", "strided", "read-only", "reversed"])
-def test_arrays_of_any_memory_layout_are_taken(noise: NDArray[np.uint8], view: str) -> None:
-    wide = np.zeros((7, 28, 56), np.uint8)
-    wide[:, :, ::2] = noise
-    frozen = noise.copy()
-    frozen.flags.writeable = False
-    array = {
-        "fortran": np.asfortranarray(noise),
-        "strided": wide[:, :, ::2],
-        "read-only": frozen,
-        "reversed": noise[:, ::-1].copy()[:, ::-1],
-    }[view]
-    assert np.array_equal(Predictor().logits(array), Predictor().logits(noise))
-
-
 @pytest.mark.parametrize("pixels", [[[0] * 28] * 28, None, np.zeros((1, 28, 28)), np.zeros((1, 28, 28), object)])
 def test_prepared_pixels_of_another_type_are_refused(pixels: Any) -> None:
     with pytest.raises(ImageTypeError, match="must be a uint8 array"):
