@@ -2,9 +2,9 @@
 
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mnist_edge.steps import Step
 from mnist_edge.training_log import EVENTS_FOLDER, LOG_FILE, training_log
@@ -27,23 +27,18 @@ def test_every_hundredth_batch_and_the_last_have_a_line(tmp_path: Path) -> None:
     assert [line.split(",")[1] for line in lines[2:]] == [" batch 100/250", " batch 200/250", " batch 250/250"]
 
 
-def test_tensorboard_gets_the_same_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[tuple[str, str, float, int]] = []
-
-    class SummaryWriter:
-        def __init__(self, folder: str) -> None:
-            self.folder = folder
-
-        def add_scalar(self, name: str, value: float, number: int) -> None:
-            written.append((self.folder, name, value, number))
-
-        def close(self) -> None:
-            written.append((self.folder, "closed", 0.0, 0))
-
-    module = ModuleType("torch.utils.tensorboard")
-    module.SummaryWriter = SummaryWriter  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+def test_tensorboard_gets_the_same_figures(tmp_path: Path) -> None:
     with training_log(tmp_path, "v2, seed 0") as log:
         log(_step(100))
-    folder = str(tmp_path / EVENTS_FOLDER)
-    assert written == [(folder, "loss", 0.5, 350), (folder, "accuracy", 0.9, 350), (folder, "closed", 0.0, 0)]
+        log(_step(250))
+    events = EventAccumulator(str(tmp_path / EVENTS_FOLDER)).Reload()
+    assert events.Tags()["scalars"] == ["loss", "accuracy"]
+    assert [(event.step, event.value) for event in events.Scalars("loss")] == [(350, 0.5), (500, 0.5)]
+    assert [event.value for event in events.Scalars("accuracy")] == pytest.approx([0.9, 0.9])
+
+
+def test_without_tensorboard_there_is_the_log_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with training_log(tmp_path, "v2, seed 0") as log:
+        log(_step(100))
+    assert [path.name for path in tmp_path.iterdir()] == [LOG_FILE]
