@@ -85,7 +85,9 @@ def ablation_table(path: Path = ABLATIONS) -> str:
     found = load_results(path, Comparison)
     base = found.contestants[0]
     lines = [
-        row("claim", ["V2 is then", "parameters", "top-1, mean ± deviation", "lowest", "difference in points", "seeds"]),
+        row(
+            "claim", ["V2 is then", "parameters", "top-1, mean ± deviation", "lowest", "difference in points", "seeds"]
+        ),
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for claim in claims(len(base.trials)):

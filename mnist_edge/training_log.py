@@ -1,7 +1,9 @@
 """What a training leaves to read: a log file, and TensorBoard's event files where that package is installed."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from mnist_edge.steps import Step
@@ -25,12 +27,7 @@ def training_log(folder: Path, title: str) -> Iterator[Callable[[Step], None]]:
     with ExitStack() as stack:
         lines = stack.enter_context((folder / LOG_FILE).open("a", encoding="utf-8", buffering=1))
         lines.write(f"{title}\n")
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ModuleNotFoundError:
-            events = None
-        else:
-            events = stack.enter_context(closing(SummaryWriter(str(folder / EVENTS_FOLDER))))
+        write_event = _event_file(folder / EVENTS_FOLDER, stack)
 
         def write(step: Step) -> None:
             if step.step % _LOGGED_STEPS and step.step != step.steps:
@@ -39,9 +36,32 @@ def training_log(folder: Path, title: str) -> Iterator[Callable[[Step], None]]:
                 f"epoch {step.epoch}, batch {step.step}/{step.steps}, loss {step.loss:.4f}, "
                 f"accuracy {step.accuracy:.2%}, {step.images_per_second:,.0f} images/s\n"
             )
-            if events is not None:
-                number = (step.epoch - 1) * step.steps + step.step
-                events.add_scalar("loss", step.loss, number)
-                events.add_scalar("accuracy", step.accuracy, number)
+            if write_event is not None:
+                write_event((step.epoch - 1) * step.steps + step.step, {"loss": step.loss, "accuracy": step.accuracy})
 
         yield write
+
+
+def _event_file(folder: Path, stack: ExitStack) -> Callable[[int, Mapping[str, float]], None] | None:
+    """Give what writes a step's figures into a new event file; None without tensorboard.
+
+    Not by PyTorch's `SummaryWriter`: it writes in a thread of its own, which meets a full disk with a traceback.
+    """
+    try:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.summary.writer.record_writer import RecordWriter
+    except ModuleNotFoundError:
+        return None
+    folder.mkdir(exist_ok=True)
+    started = time.time()
+    file = stack.enter_context((folder / f"events.out.tfevents.{started:.6f}.{os.getpid()}").open("xb"))
+    records = RecordWriter(file)
+    records.write(Event(wall_time=started, file_version="brain.Event:2").SerializeToString())
+
+    def write(step: int, figures: Mapping[str, float]) -> None:
+        values = [Summary.Value(tag=name, simple_value=value) for name, value in figures.items()]
+        records.write(Event(wall_time=time.time(), step=step, summary=Summary(value=values)).SerializeToString())
+        records.flush()
+
+    return write

@@ -416,7 +416,7 @@ class TestTrain:
         assert rest.endswith("interrupted\n")
         assert "Traceback" not in rest
         assert path.read_bytes() == b"former"
-        assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.safetensors", "training.log"}
+        assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.safetensors", "training.log", "events"}
 
     def test_a_folder_that_cannot_be_written_is_an_error(self, run: Run, mnist_directory: Path, tmp_path: Path) -> None:
         (tmp_path / "file").touch()

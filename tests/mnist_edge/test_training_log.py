@@ -38,7 +38,7 @@ def test_tensorboard_gets_the_same_figures(tmp_path: Path) -> None:
 
 
 def test_without_tensorboard_there_is_the_log_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
     with training_log(tmp_path, "v2, seed 0") as log:
         log(_step(100))
     assert [path.name for path in tmp_path.iterdir()] == [LOG_FILE]
