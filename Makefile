@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# A process for each core, of one thread.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 .DEFAULT_GOAL := help
 
@@ -29,8 +31,12 @@ export: $(INSTALLED) ## Export the committed checkpoints to ONNX, float and int8
 	$(BIN)/mnist-edge export
 
 .PHONY: test
-test: lint ## Run linters, type checks and the whole test suite
-	$(BIN)/python -m pytest
+test: lint ## Run linters, type checks and the tests, four minutes on two cores
+	$(PYTEST)
+
+.PHONY: test-slow
+test-slow: $(INSTALLED) ## The tests that take half a minute each: trainings from scratch, whole suites, other engines
+	$(PYTEST) -m slow
 
 .PHONY: test-long
 test-long: $(INSTALLED) ## The tests that take minutes each: kills at every change of a file, load

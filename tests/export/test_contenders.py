@@ -24,6 +24,7 @@ def found(name: str, artifacts: Path, tmp_path_factory: pytest.TempPathFactory) 
     return made
 
 
+@pytest.mark.slow
 def test_all_of_them_name_the_same_digits(found: list[Contender]) -> None:
     images = draw_digits(COUNT, seed=1).images
     expected = found[0].opener(found[0].model, threads=1).logits(images)
@@ -37,6 +38,7 @@ def test_all_of_them_name_the_same_digits(found: list[Contender]) -> None:
         assert (logits.argmax(1) == expected.argmax(1)).mean() >= 0.98, contender.name
 
 
+@pytest.mark.slow
 def test_what_a_device_needs_is_counted(found: list[Contender]) -> None:
     assert found[0].name == "mnist-edge, float32"
     for contender in found:

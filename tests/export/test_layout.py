@@ -68,9 +68,10 @@ class _Network(nn.Module):
         return logits
 
 
-@pytest.mark.parametrize("channels", [1, 3, 8, 16, 33])
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("pooled", [True, False])
+@pytest.mark.parametrize(
+    ("channels", "bias", "pooled"),
+    [(1, True, False), (3, False, True), (8, True, True), (8, False, False), (16, False, True), (33, True, False)],
+)
 def test_any_number_of_channels_is_the_same_laid_out(channels: int, bias: bool, pooled: bool) -> None:
     torch.manual_seed(channels)
     plain = core_graph(to_float_onnx(_Network(channels, bias=bias, pooled=pooled)))

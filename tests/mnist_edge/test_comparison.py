@@ -85,6 +85,7 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: str) -> No
         load_results(tmp_path / "results.json", Comparison)
 
 
+@pytest.mark.slow
 def test_seeds_are_trained_in_processes_at_once(mnist_directory: Path, tmp_path: Path) -> None:
     told: list[str] = []
     plans = [Plan("v1 onepass", find_recipe("v1", "onepass"), 2)]
@@ -137,6 +138,7 @@ def test_plans_are_of_networks_that_exist_and_are_named_once() -> None:
     assert set(USUAL_EPOCHS) == {"v1", "v2", "lenet5", "cnn", "resnet18"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["v1", "v2"])
 @pytest.mark.parametrize("recipe", ["reference", "onepass"])
 def test_a_seed_trained_anew_is_within_four_deviations(mnist_directory: Path, network: str, recipe: str) -> None:

@@ -95,6 +95,7 @@ def test_read_only_images_do_not_warn(drawn: Split) -> None:
     assert model_logits(model, images).shape == (200, 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["v1", "v2"])
 def test_one_epoch_from_scratch_is_above_95_percent(architecture: str, mnist_train: Split, mnist_test: Split) -> None:
     result = train(find_recipe(architecture, "reference"), mnist_train, mnist_test, seed=0)

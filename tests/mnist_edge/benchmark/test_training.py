@@ -9,6 +9,7 @@ from mnist_edge.benchmark.training import OURS, WAYS, measure_training
 from mnist_edge.recipes import find_recipe
 
 
+@pytest.mark.slow
 def test_each_way_learns(mnist_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(WAYS, "DataLoader")  # the other one of its kind has more to it
     recipe = replace(find_recipe("v2", "reference"), validation_images=54_000)
