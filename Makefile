@@ -38,6 +38,13 @@ test: lint ## Run linters, type checks and the tests, four minutes on two cores
 test-slow: $(INSTALLED) ## The tests that take half a minute each: trainings from scratch, whole suites, other engines
 	$(PYTEST) -m slow
 
+.PHONY: coverage
+coverage: $(INSTALLED) ## Count the lines and branches that those two run; fails under 98 % of the branches (needs MNIST)
+	$(PYTEST) -m "not devices and not long" --cov --cov-report= --cov-report=json:coverage.json
+	$(BIN)/python -m coverage report
+	@$(BIN)/python -c 'import json; share = json.load(open("coverage.json"))["totals"]["percent_branches_covered"]; \
+		print(f"Branches: {share:.2f} %, at least 98 % are needed."); raise SystemExit(share < 98)'
+
 .PHONY: test-long
 test-long: $(INSTALLED) ## The tests that take minutes each: kills at every change of a file, load
 	$(BIN)/python -m pytest -m long
@@ -113,5 +120,5 @@ samples: $(INSTALLED) ## Draw the sample pictures anew
 
 .PHONY: clean
 clean: ## Remove .venv and what tools left behind
-	rm -rf $(VENV) dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist .coverage* coverage.json .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find mnist_edge export runtime tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from mnist_edge.errors import BudgetError, CheckpointFormatError, CheckpointNotFoundError, UnknownNameError
 from mnist_edge.files import sha256_of, write_bytes
 from mnist_edge.models import MAX_PARAMETERS, build_model, count_parameters
+from mnist_edge.recipes import Recipe
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 _METADATA_KEY = "mnist_edge"
@@ -100,12 +102,11 @@ def load_checkpoint(path: Path, max_parameters: int = MAX_PARAMETERS) -> Checkpo
     """
     tensors, metadata = load_tensors(path)
     try:
+        facts = msgspec.convert(metadata, TrainingFacts)
+        msgspec.convert(facts.recipe, Recipe)  # the export describes it
         architecture = str(metadata["architecture"])
-        facts = TrainingFacts(
-            dict(metadata["recipe"]), int(metadata["seed"]), dict(metadata["metrics"]), dict(metadata["versions"])
-        )
         model = build_model(architecture)
-    except (KeyError, TypeError, ValueError, UnknownNameError) as error:
+    except (KeyError, msgspec.ValidationError, UnknownNameError) as error:
         raise CheckpointFormatError(path, f"unusable metadata ({error})") from error
     _check_tensors(path, tensors, model)
     model.load_state_dict(tensors)

@@ -1,6 +1,7 @@
 """The documents say what is so."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,28 @@ def test_the_python_block_works_as_it_stands(readme: str, root: Path) -> None:
     assert len([line for line in code.splitlines() if line]) <= 5
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("7 ")
+
+
+@pytest.mark.parametrize(
+    ("target", "module", "arguments"),
+    [
+        ("readme", "export.readme", ["README.md", "docs/challenge.md"]),
+        ("readme", "export.challenge_page", ["docs/challenge.png"]),
+        ("samples", "mnist_edge.drawing", ["artifacts/samples"]),
+    ],
+)
+def test_what_is_committed_is_made_again(
+    root: Path, tmp_path: Path, target: str, module: str, arguments: list[str]
+) -> None:
+    """By the commands of the Makefile, on copies."""
+    assert f"\t$(BIN)/python -m {module} {' '.join(arguments)}\n" in (root / "Makefile").read_text("utf-8")
+    for folder in ("docs", "artifacts/samples"):
+        shutil.copytree(root / folder, tmp_path / folder)
+    shutil.copy(root / "README.md", tmp_path)
+    command = [sys.executable, "-m", module, *(str(tmp_path / argument) for argument in arguments)]
+    subprocess.run(command, cwd=root, check=True)
+    for path in filter(Path.is_file, tmp_path.rglob("*")):
+        assert path.read_bytes() == (root / path.relative_to(tmp_path)).read_bytes(), f"make {target}"
 
 
 def test_every_command_is_in_the_readme_and_no_other(readme: str) -> None:

@@ -78,6 +78,10 @@ def _infinite(content: dict[str, Any]) -> None:
     content["ranges"]["relu_1"] = [0.0, float("inf")]
 
 
+def _frozen(content: dict[str, Any]) -> None:
+    content["confidence"]["temperature"] = 0.0
+
+
 def _text(content: dict[str, Any]) -> None:
     content["ranges"]["relu_1"] = "wide"
 
@@ -92,6 +96,7 @@ def _text(content: dict[str, Any]) -> None:
         (_no_ranges, "no calibration table of format 2"),
         (_reversed, "the range of relu_1 is 1.0 to 0.0"),
         (_infinite, "the range of relu_1"),
+        (_frozen, "the confidence is"),
         (_text, "no calibration table"),
     ],
 )

@@ -131,6 +131,20 @@ def test_other_first_blocks_are_left_as_they_are(layers: list[nn.Module]) -> Non
     assert np.abs(_run(laid_out, _noise(2)) - _run(plain, _noise(2))).max() <= TOLERANCE
 
 
+@pytest.mark.parametrize("name", ["block.0.weight", "block.0.bias", "last.weight"])
+def test_what_is_computed_with_no_constant_is_left_as_it_is(name: str) -> None:
+    torch.manual_seed(0)
+    plain = core_graph(to_float_onnx(_Network(4, bias=True, pooled=False)))
+    for node in plain.graph.node:
+        for index, source in enumerate(node.input):
+            if source == name:
+                node.input[index] = "computed"
+    plain.graph.node.insert(0, onnx.helper.make_node("Identity", [name], ["computed"]))
+    laid_out = lay_out(plain)
+    assert ("blocks" in [node.name for node in laid_out.graph.node]) == (name == "last.weight")
+    assert np.abs(_run(laid_out, _noise(2)) - _run(plain, _noise(2))).max() <= TOLERANCE
+
+
 @pytest.mark.parametrize(("size", "computed"), [(28, (14, 14)), (26, (12, 12)), (22, (10, 10)), (20, (10, 10))])
 def test_pixels_that_no_pool_reads_are_not_computed(size: int, computed: tuple[int, int]) -> None:
     """After the first pool there are 14, 13, 11 and 10 rows and columns."""

@@ -1,12 +1,16 @@
 """The parity gate: the committed models pass it, and spoilt ones do not."""
 
+import copy
 import io
 
 import numpy as np
 import pytest
+import torch
 from onnx import ModelProto, numpy_helper
+from torch import nn
 
 from export.parity import FLOAT_TOLERANCE, INT8_MIN_AGREEMENT, check_parity, golden_file
+from export.to_onnx import to_float_onnx
 from mnist_edge.checkpoint import Checkpoint
 from mnist_edge.drawing import draw_digits
 from mnist_edge.errors import GateError, ParityError
@@ -39,6 +43,21 @@ def test_a_float_model_that_is_a_little_off_is_refused(
         check_parity(checkpoint.model, spoilt, int8_onnx)
     assert isinstance(caught.value, GateError)
     assert isinstance(caught.value, ArithmeticError)
+
+
+def test_a_float_model_that_names_another_digit_of_two_like_ones_is_refused(
+    checkpoint: Checkpoint, int8_onnx: ModelProto
+) -> None:
+    """However little their logits differ."""
+    undecided = []
+    for digit in (0, 1):
+        model = copy.deepcopy(checkpoint.model)
+        last = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
+        last.bias = nn.Parameter(torch.eye(10)[digit] * 1e-6)
+        last.weight.data.zero_()
+        undecided.append(model)
+    with pytest.raises(ParityError, match="it names other digits"):
+        check_parity(undecided[0], to_float_onnx(undecided[1]), int8_onnx)
 
 
 def test_an_int8_model_that_names_other_digits_is_refused(

@@ -1,5 +1,7 @@
 """Folders change in one step or not at all."""
 
+import ctypes
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,16 @@ def test_a_folder_is_replaced_and_other_files_stay(
         publish(staged, folder)
     assert _contents(folder) == {"model": "new", "notes": "the user's"}
     assert [path.name for path in folder.parent.iterdir()] == ["v1"]
+
+
+def test_without_the_system_call_there_is_no_exchange(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(ctypes, "CDLL", lambda _: object())
+        assert not publishing._exchange(folder, tmp_path / "other")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not publishing._exchange(folder, tmp_path / "other")
 
 
 def test_linux_exchanges_folders_in_one_step(folder: Path, tmp_path: Path) -> None:

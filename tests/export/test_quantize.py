@@ -12,7 +12,7 @@ from onnx.reference import ReferenceEvaluator
 
 from export.calibration import CalibrationTable
 from export.parity import session_logits
-from export.quantize import core_graph, quantize
+from export.quantize import _take_pixels, core_graph, quantize
 from mnist_edge.checkpoint import Checkpoint
 from mnist_edge.data import Split
 from mnist_edge.drawing import draw_digits
@@ -105,6 +105,21 @@ def test_a_table_that_lacks_an_activation_is_refused(float_onnx: ModelProto, tab
     short = CalibrationTable(table.checkpoint_sha256, table.method, table.subset, ranges)
     with pytest.raises(ExportError, match="has no range for relu_2"):
         quantize(float_onnx, short)
+
+
+def test_pixels_that_would_be_rounded_are_refused() -> None:
+    graph = helper.make_graph(
+        [helper.make_node("QuantizeLinear", ["image", "scale", "zero"], ["logits"])],
+        "other",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 10])],
+        [helper.make_tensor_value_info("logits", TensorProto.UINT8, ["N", 10])],
+        [
+            numpy_helper.from_array(np.array(0.5, np.float32), "scale"),
+            numpy_helper.from_array(np.array(0, np.uint8), "zero"),
+        ],
+    )
+    with pytest.raises(ExportError, match=r"with scale 0\.5 and zero point 0, not 1/255 and 0"):
+        _take_pixels(helper.make_model(graph))
 
 
 def test_a_network_that_does_not_begin_with_pixels_is_refused() -> None:

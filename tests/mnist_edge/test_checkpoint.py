@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from torch import Tensor
 from mnist_edge.checkpoint import TrainingFacts, load_checkpoint, save_checkpoint
 from mnist_edge.errors import BudgetError, CheckpointFormatError, CheckpointNotFoundError
 from mnist_edge.models import build_model
+from mnist_edge.recipes import find_recipe
 
-FACTS = TrainingFacts({"name": "test", "epochs": 1}, seed=3, metrics={"test_accuracy": 0.5}, versions={"torch": "2"})
+RECIPE = asdict(find_recipe("v1", "reference"))
+FACTS = TrainingFacts(RECIPE, seed=3, metrics={"test_accuracy": 0.5}, versions={"torch": "2"})
 
 
 @pytest.mark.parametrize("architecture", ["v1", "v2"])
@@ -86,6 +89,14 @@ def _no_seed(_: dict[str, Tensor], metadata: dict[str, Any]) -> None:
     del metadata["seed"]
 
 
+def _no_epochs(_: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    del metadata["recipe"]["epochs"]
+
+
+def _worded_metrics(_: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    metadata["metrics"]["test_accuracy"] = "good"
+
+
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
@@ -98,6 +109,8 @@ def _no_seed(_: dict[str, Tensor], metadata: dict[str, Any]) -> None:
         (_other_architecture, "there is no model 'v3'"),
         (_swapped_architecture, "lacks the tensors"),
         (_no_seed, "unusable metadata"),
+        (_no_epochs, "unusable metadata .*missing required field `epochs`"),
+        (_worded_metrics, "unusable metadata .*Expected `float`, got `str`"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_is_refused(
@@ -108,6 +121,14 @@ def test_a_checkpoint_that_does_not_fit_is_refused(
     spoil(tensors, metadata)
     save_file(tensors, path, {"mnist_edge": json.dumps(metadata)})
     with pytest.raises(CheckpointFormatError, match=problem):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("metadata", ["{", "[" * 100_000, "[1]", "null"])
+def test_metadata_that_are_none_are_refused(tmp_path: Path, metadata: str) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    save_file(_parts(path)[0], path, {"mnist_edge": metadata})
+    with pytest.raises(CheckpointFormatError, match="unusable metadata"):
         load_checkpoint(path)
 
 

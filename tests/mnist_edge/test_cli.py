@@ -1,6 +1,7 @@
 """The command line, in processes of its own, as users and programs see it."""
 
 import csv
+import importlib.metadata
 import json
 import os
 import pty
@@ -8,13 +9,21 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from export.challenge_page import ABLATIONS, COMPARISON
+from mnist_edge import cli
+from mnist_edge.comparison import Comparison
 from mnist_edge.drawing import draw_digits
+from mnist_edge.field import suite
+from mnist_edge.machine import describe_machine, installed_versions
+from mnist_edge.result_files import load_results, save_results
 from tests.conftest import Run
 
 INT8 = "model.int8.onnx"
@@ -29,6 +38,9 @@ COMMANDS = [
     "data",
     "version",
     "benchmark",
+    "compare",
+    "ablate",
+    "report",
 ]
 
 
@@ -381,6 +393,93 @@ class TestEvaluate:
         for text in ("blank or noise: specks", "unseen class: letters", "its own", "MNIST test digits"):
             assert text in done.stdout
         assert (tmp_path / "v1" / "manifest.json").read_bytes() == (artifacts / "v1" / "manifest.json").read_bytes()
+        facts = json.loads(run("evaluate", "v1", "--suite", "rejection", "--json", "--data", mnist_directory).stdout)
+        assert facts["model"] == "v1"
+        assert facts["own"]["digits"] <= 0.01
+        assert facts["own"]["blank_or_noise"] >= 0.95
+
+    def test_the_field_suite_is_told_by_kind(
+        self,
+        mnist_directory: Path,
+        artifacts: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """In this process, with twenty pictures of each kind."""
+        monkeypatch.setattr(suite, "evaluate_field", partial(suite.evaluate_field, images=20))
+        shutil.copytree(artifacts / "v2", tmp_path / "v2")
+        command = ["evaluate", str(tmp_path / "v2"), "--suite", "field", "--data", str(mnist_directory)]
+        cli.app([*command, "--record"], standalone_mode=False)
+        shown = capsys.readouterr().out
+        recorded = json.loads((tmp_path / "v2" / "manifest.json").read_text())["accuracy"][INT8]["field"]
+        assert recorded["images_a_kind"] == 20
+        assert all(kind in shown for _, kind in suite.KINDS)
+        cli.app([*command, "--json"], standalone_mode=False)
+        facts = json.loads(capsys.readouterr().out)
+        assert {f"{one['group']}, {one['kind']}": one["accuracy"] for one in facts["kinds"]} == recorded["kinds"]
+        assert facts["photographs"] > 0.9
+
+
+def as_done_here(results: Path, path: Path) -> Comparison:
+    """Write committed results as if they were this machine's, so that nothing is trained again."""
+    done = replace(
+        load_results(results, Comparison),
+        machine=describe_machine(),
+        versions=installed_versions("torch", "torchvision"),
+        processes=1,
+        threads=describe_machine().cores,
+    )
+    save_results(path, done)
+    for one in done.contestants:
+        path.with_name(f"{one.name}.safetensors").touch()
+    return done
+
+
+class TestCompare:
+    @pytest.mark.parametrize(("command", "committed"), [("compare", COMPARISON), ("ablate", ABLATIONS)])
+    def test_what_is_done_is_shown(
+        self, run: Run, mnist_directory: Path, tmp_path: Path, command: str, committed: Path
+    ) -> None:
+        results = tmp_path / "results.json"
+        done = as_done_here(committed, results)
+        before = results.read_bytes()
+        shown = run(command, "--processes", 1, "--json", results, "--data", mnist_directory, "--checkpoints", tmp_path)
+        assert (shown.returncode, shown.stderr) == (0, "")
+        for one in done.contestants:
+            assert f"{one.name} " in shown.stdout
+            assert f"{one.mean:.2%}" in shown.stdout
+        assert results.read_bytes() == before
+
+    @pytest.mark.slow
+    def test_a_missing_int8_file_is_made_and_measured(
+        self, run: Run, mnist_directory: Path, artifacts: Path, tmp_path: Path
+    ) -> None:
+        results, name = tmp_path / "compare.json", "v1 onepass"
+        done = as_done_here(COMPARISON, results)
+        without = tuple(replace(one, int8=None) if one.name == name else one for one in done.contestants)
+        save_results(results, replace(done, contestants=without))
+        for path in tmp_path.glob("*.safetensors"):
+            path.unlink()
+        shutil.copy(artifacts / "v1" / "checkpoint.safetensors", tmp_path / f"{name}.safetensors")
+        shown = run(
+            "compare", "--processes", 1, "--json", results, "--data", mnist_directory, "--checkpoints", tmp_path
+        )
+        assert (shown.returncode, shown.stderr) == (0, f"int8  step 1/1  {name}\n")
+        int8 = load_results(results, Comparison).contestant(name).int8
+        assert int8 is not None
+        assert int8.bytes == (artifacts / "v1" / INT8).stat().st_size
+        assert f"{int8.accuracy:.2%}" in shown.stdout
+
+
+class TestReport:
+    @pytest.mark.slow
+    def test_it_trains_and_draws_a_page(self, run: Run, root: Path, mnist_directory: Path, tmp_path: Path) -> None:
+        compared = root / "docs" / "compare.json"
+        done = run("report", tmp_path / "out", "--model", "v1", "--compared", compared, "--data", mnist_directory)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"Written: {tmp_path / 'out' / 'index.html'}\n"
+        assert "Accuracy against parameters" in (tmp_path / "out" / "index.html").read_text()
 
 
 class TestTrain:
@@ -398,6 +497,15 @@ class TestTrain:
         done = run("predict", samples / "seven-28x28.png", "--model", out / "v1")
         assert ": 7 (" in done.stdout
         assert run("selftest", out / "v1").returncode == 0
+
+    @pytest.mark.slow
+    def test_a_table_says_what_a_training_reached(self, run: Run, mnist_directory: Path, tmp_path: Path) -> None:
+        path = tmp_path / "checkpoint.safetensors"
+        done = run("train", "v1", "--resume", "--out", path, "--data", mnist_directory)
+        assert done.returncode == 0
+        assert done.stderr.startswith(f"there is no {tmp_path / 'training-state.safetensors'} to go on from")
+        for text in ("test", "10,000", "Most frequent mistakes:", f"Written: {path}"):
+            assert text in done.stdout
 
     def test_an_interrupted_training_leaves_the_former_checkpoint(
         self, root: Path, mnist_directory: Path, tmp_path: Path
@@ -434,6 +542,34 @@ def test_version_names_what_the_program_stands_on(run: Run) -> None:
     assert found["mnist-edge"] == "0.1.0"
     assert found["onnxruntime"]
     assert "mnist-edge 0.1.0" in run("version").stdout
+
+
+def test_a_version_that_is_not_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = importlib.metadata.version
+
+    def without_torch(package: str) -> str:
+        if package == "torch":
+            raise importlib.metadata.PackageNotFoundError
+        return version(package)
+
+    monkeypatch.setattr(importlib.metadata, "version", without_torch)
+    cli.app(["version"], standalone_mode=False)
+    assert "torch not installed\n" in capsys.readouterr().out
+
+
+def test_what_only_a_checkout_has_is_named_as_that(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "export.exporter", None)  # as in an installed package
+    monkeypatch.setattr("sys.argv", ["mnist-edge", "export"])
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 1
+    assert "Clone it and run: make install" in capsys.readouterr().err
 
 
 def test_a_defect_shows_no_traceback_unless_asked(root: Path) -> None:

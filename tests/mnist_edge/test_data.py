@@ -140,6 +140,19 @@ def test_a_download_fills_a_folder(
     assert all(done == total for _, done, total in told)
 
 
+def test_the_users_own_folder_is_filled_when_it_is_first_needed(
+    tmp_path: Path, small_mnist: dict[str, bytes], mirror: tuple[str, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, files = mirror
+    files.update(small_mnist)
+    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", [address])
+    monkeypatch.delenv("MNIST_EDGE_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = ensure_data(None)
+    assert folder.is_relative_to(tmp_path)
+    assert load_split(folder, "train").labels.tolist() == [7, 0, 9]
+
+
 def test_a_download_fetches_only_what_is_missing(
     tmp_path: Path, mirror: tuple[str, dict[str, bytes]], small_mnist: dict[str, bytes]
 ) -> None:

@@ -2,7 +2,10 @@
 
 import importlib.metadata
 import os
+import platform
 from pathlib import Path
+
+import pytest
 
 from mnist_edge.machine import describe_machine, installed_versions, usable_cores
 
@@ -12,6 +15,13 @@ def test_the_machine_is_described() -> None:
     assert machine.processor
     assert 1 <= machine.cores == usable_cores() <= (os.cpu_count() or 1)
     assert set(machine.flags) <= set(Path("/proc/cpuinfo").read_text().split())
+
+
+def test_a_system_without_a_listing_of_processors_names_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    machine = describe_machine()
+    assert machine.processor in (platform.processor(), platform.machine())
+    assert machine.flags == ()
 
 
 def test_versions_leave_out_the_build() -> None:

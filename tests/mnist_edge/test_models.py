@@ -36,6 +36,13 @@ def test_parameters_are_exactly_those_promised(architecture: str) -> None:
     assert total_multiply_adds(layers) == MULTIPLY_ADDS[architecture]
 
 
+@pytest.mark.parametrize("architecture", ["v1", "v2", "lenet5", "cnn", "resnet18"])
+def test_every_network_gives_ten_logits_an_image(architecture: str) -> None:
+    with torch.inference_mode():
+        logits = build_model(architecture).eval()(torch.zeros(2, 1, 28, 28, dtype=torch.uint8))
+    assert (logits.shape, logits.dtype) == ((2, 10), torch.float32)
+
+
 def test_v1_has_146_biases() -> None:
     biases = [values.numel() for name, values in build_model("v1").named_parameters() if name.endswith("bias")]
     assert sum(biases) == 146

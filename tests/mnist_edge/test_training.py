@@ -67,6 +67,12 @@ def test_what_is_held_out_is_measured_apart(drawn: Split) -> None:
     assert result.facts.metrics["test_accuracy"] == result.test.accuracy
 
 
+def test_augmentation_works_without_outliers(drawn: Split) -> None:
+    recipe = replace(find_recipe("v1", "deploy"), epochs=1, validation_images=40, outliers=0)
+    augmented, plain = (train(one, drawn).model.state_dict() for one in (recipe, replace(recipe, augmentation=None)))
+    assert not all(torch.equal(augmented[name], plain[name]) for name in plain)
+
+
 def test_the_reference_recipes_take_the_references_steps() -> None:
     assert {
         recipe.architecture: steps_an_epoch(recipe, 60_000) for recipe in RECIPES if recipe.name == "reference"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.parts import keep_digit, label_parts, remove_rules
+from runtime.parts import keep_digit, label_parts, list_parts, remove_rules
 
 Mask = NDArray[np.bool_]
 
@@ -105,6 +105,29 @@ def test_what_is_nowhere_strong_is_dirt(seven: Mask) -> None:
     dirty = seven.copy()
     dirty[60:75, 66:80] = True
     assert np.array_equal(keep_digit(dirty, seven).strokes, seven)
+
+
+def test_where_nothing_is_strong_all_is_kept(seven: Mask) -> None:
+    assert keep_digit(seven, np.zeros_like(seven)) == (seven, 1.0, 0.0)
+
+
+def test_nothing_has_no_parts() -> None:
+    assert list_parts(label_parts(np.zeros((4, 4), np.bool_))) == []
+
+
+def test_a_lone_line_is_no_rule() -> None:
+    line = np.zeros((60, 60), np.bool_)
+    line[30] = True
+    assert np.array_equal(remove_rules(line, line * 200.0), line)
+
+
+def test_no_more_than_a_page_of_rules_goes(seven: Mask) -> None:
+    rules = np.zeros_like(seven)
+    rules[3::7] = True
+    ink = np.where(seven, 200.0, np.where(rules, 90.0, 0.0))
+    found = remove_rules(seven | rules, ink)
+    assert np.count_nonzero(rules.all(1)) == 14
+    assert np.count_nonzero((found & rules)[:, :20].all(1)) == 2
 
 
 def test_two_marks_of_a_size_are_half_of_the_picture_each() -> None:

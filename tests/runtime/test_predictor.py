@@ -183,6 +183,27 @@ def test_prepared_pixels_of_another_shape_are_refused(shape: tuple[int, ...]) ->
         Predictor().classify(np.zeros(shape, np.uint8))
 
 
+def test_a_bare_name_may_be_a_folder_here(artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(artifacts / "v1", tmp_path / "mine")
+    monkeypatch.chdir(tmp_path)
+    assert Predictor("mine").sha256 == Predictor("v1").sha256
+
+
+def test_a_model_that_cannot_be_read_is_an_error(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Path) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(ModelNotFoundError, match=r"model\.int8\.onnx\. \(Input/output error\)"):
+        Predictor(copied)
+
+
+@pytest.mark.parametrize("images", ["3.png", b"\x89PNG"])
+def test_a_batch_is_no_single_image(images: Any) -> None:
+    with pytest.raises(ImageTypeError, match="give a list"):
+        Predictor().predict_batch(images)
+
+
 def test_a_missing_model_is_named_with_those_that_are_packaged(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFoundError, match=r"'v9'\. Packaged are: v1, v2") as caught:
         Predictor("v9")
@@ -274,6 +295,7 @@ def test_a_model_with_the_contract_is_taken_without_a_manifest(tmp_path: Path, n
     _save_model(tmp_path / "mine.onnx", [IMAGE], LOGITS)
     predictor = Predictor(tmp_path / "mine.onnx")
     assert np.array_equal(predictor.logits(noise), np.zeros((7, 10)))
+    assert np.array_equal(predictor.classify(noise).probabilities, np.full((7, 10), np.float32(0.1)))
     with pytest.raises(SelftestError, match="no manifest lies beside it"):
         predictor.selftest()
 
@@ -445,6 +467,19 @@ if child:
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_it_works_when_no_thread_can_be_started_any_more(root: Path) -> None:
+    """In what runs at a program's end."""
+    code = """
+import atexit
+import numpy as np
+from runtime import Predictor
+predictor = Predictor(threads=2)
+atexit.register(lambda: print(predictor.classify(np.zeros((256, 28, 28), np.uint8)).digits.shape))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "(256,)\n", "")
 
 
 def test_idle_threads_do_not_spin() -> None:

@@ -1,12 +1,13 @@
 """`mnist-edge benchmark`, with few contenders and little patience."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-import export.contenders
+from export.contenders import contenders
 from export.readme import BENCHMARK
 from mnist_edge.benchmark import measure, results, training
 from mnist_edge.cli import app
@@ -19,12 +20,11 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "COLD_STARTS", 1)
     monkeypatch.setattr(measure, "ROUND_SECONDS", 0.01)
     monkeypatch.setattr(measure, "PACE_SECONDS", 0.2)
-    all_contenders = export.contenders.contenders
 
     def two(*arguments: Any) -> Any:
-        return all_contenders(*arguments)[0][:2], {"a peer": "pip install a-peer"}
+        return contenders(*arguments)[0][:2], {"a peer": "pip install a-peer"}
 
-    monkeypatch.setattr(export.contenders, "contenders", two)
+    monkeypatch.setattr("export.benchmark.contenders", two)
 
 
 @pytest.mark.usefixtures("_quick")
@@ -42,6 +42,23 @@ def test_it_prints_tables_and_writes_figures_and_a_chart(mnist_directory: Path, 
         assert contender.accuracy > 0.97
         assert f"{contender.accuracy:.2%}" in done.stdout
     assert files[1].read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("_quick")
+def test_without_files_it_prints_alone_and_says_who_failed(
+    mnist_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def one_broken(*arguments: Any) -> Any:
+        first, second = contenders(*arguments)[0][:2]
+        return [first, replace(second, model=tmp_path / "none")], {}
+
+    monkeypatch.setattr("export.benchmark.contenders", one_broken)
+    done = CliRunner().invoke(app, ["benchmark", "v1", "--rounds", "1", "--data", str(mnist_directory)])
+    assert done.exit_code == 0, done.output
+    assert "Failed: mnist-edge, int8: " in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_training_is_measured_with_its_option(
@@ -83,13 +100,13 @@ def test_the_readme_says_who_is_fastest() -> None:
     """On one core: the int8 model at 256 images; at 16 it and LiteRT's are as fast within their spread."""
     found = load_results(BENCHMARK, results.Benchmark)
     assert found.threads[0] == 1
-    for contenders in found.models.values():
+    for measured in found.models.values():
         ours, litert = (
-            next(contender for contender in contenders if contender.name == name)
+            next(contender for contender in measured if contender.name == name)
             for name in ("mnist-edge, int8", "LiteRT, plain int8")
         )
-        assert max(contenders, key=lambda contender: contender.timing(1, 256).speedup) is ours
-        two = sorted(contenders, key=lambda contender: contender.timing(1, 16).speedup)[-2:]
+        assert max(measured, key=lambda contender: contender.timing(1, 256).speedup) is ours
+        two = sorted(measured, key=lambda contender: contender.timing(1, 16).speedup)[-2:]
         assert {contender.name for contender in two} == {ours.name, litert.name}
         times = ours.timing(1, 16).microseconds, litert.timing(1, 16).microseconds
         assert max(time.low for time in times) <= min(time.high for time in times)

@@ -1,0 +1,54 @@
+"""The process that runs one engine: its answers, and what it says when the engine fails."""
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mnist_edge.benchmark import worker
+from mnist_edge.drawing import draw_digits
+
+DRAWN = draw_digits(600)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    np.save(tmp_path / "images.npy", DRAWN.images)
+    return tmp_path / "images.npy"
+
+
+def test_it_answers_each_command(
+    images: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands: list[dict[str, Any]] = [
+        {"command": "digits"},
+        {"command": "time", "batch": 16, "seconds": 0.01},
+        {"command": "pace", "per_second": 50, "seconds": 0.1},
+    ]
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(json.dumps(command) + "\n" for command in commands)))
+    monkeypatch.setattr("sys.stdout", sys.stdout)  # which the worker takes for itself
+    worker.main("runtime:Predictor", str(artifacts / "v2"), "1", str(images))
+    opened, digits, microseconds, share = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert opened["peak_bytes"] is None or opened["peak_bytes"] > 10_000_000
+    assert np.mean(np.array(digits) == DRAWN.labels) > 0.95
+    assert 0.1 < microseconds < 1e5
+    assert 0 < share < 1
+
+
+def test_what_an_engine_raises_is_told(
+    images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout", sys.stdout)
+    with pytest.raises(SystemExit) as ended:
+        worker.main("runtime:Predictor", "none", "1", str(images))
+    assert ended.value.code == 1
+    assert json.loads(capsys.readouterr().out)["error"].startswith("ModelNotFoundError: there is no model none")
+
+
+def test_a_system_that_does_not_tell_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    assert worker.peak_bytes() is None
