@@ -20,6 +20,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparing, "_SECONDS_A_ROUND", 0.001)
 
 
+@pytest.mark.slow
 def test_int8_files_are_measured_whatever_the_networks_size(artifacts: Path, tmp_path: Path) -> None:
     big, drawn = tmp_path / "cnn.safetensors", draw_digits(600)
     learnt = train(find_recipe("cnn", "onepass"), drawn, epochs=5)

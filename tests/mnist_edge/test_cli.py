@@ -398,6 +398,7 @@ class TestEvaluate:
         assert facts["own"]["digits"] <= 0.01
         assert facts["own"]["blank_or_noise"] >= 0.95
 
+    @pytest.mark.slow
     def test_the_field_suite_is_told_by_kind(
         self,
         mnist_directory: Path,
