@@ -66,13 +66,38 @@ def test_levels_beyond_16_bits_are_scaled_by_the_highest(tmp_path: Path) -> None
     assert np.abs(read_image(tmp_path / "wide.tiff") - expected).max() <= 1
 
 
+@pytest.mark.parametrize(
+    ("highest", "white"),
+    [
+        *((top, top) for top in (255, 1_023, 4_095, 16_383, 65_535, 65_536)),
+        *((top + 1, next_top) for top, next_top in ((255, 1_023), (1_023, 4_095), (4_095, 16_383), (16_383, 65_535))),
+    ],
+)
+def test_the_range_is_the_least_that_a_scanner_has_for_its_highest_level(
+    tmp_path: Path, highest: int, white: int
+) -> None:
+    levels = np.linspace(0, highest, 120).round().astype(np.int32).reshape(10, 12)
+    Image.fromarray(levels).save(tmp_path / "wide.tiff")
+    assert np.abs(read_image(tmp_path / "wide.tiff") - levels * (255 / white)).max() <= 0.51
+
+
+@pytest.mark.parametrize(
+    ("highest", "white"), [(1.0, 1), (1.5, 255), (255.0, 255), (256.0, 65_535), (65_535.0, 65_535), (65_536.0, 65_536)]
+)
+def test_fractions_have_ranges_of_their_own(tmp_path: Path, highest: float, white: int) -> None:
+    levels = np.linspace(0, highest, 120).astype(np.float32).reshape(10, 12)
+    Image.fromarray(levels).save(tmp_path / "wide.tiff")
+    assert np.abs(read_image(tmp_path / "wide.tiff") - levels * (255 / white)).max() <= 0.51
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
     pixels = RAMP.astype(np.float32)
     pixels[3, 3] = value
     Image.fromarray(pixels).save(tmp_path / "wide.tiff")
-    with pytest.raises(UnreadableImageError, match="not finite"):
+    with pytest.raises(UnreadableImageError, match="not finite") as caught:
         read_image(tmp_path / "wide.tiff")
+    assert caught.value.name == str(tmp_path / "wide.tiff")
 
 
 def test_transparent_palette_entries_stay_transparent() -> None:

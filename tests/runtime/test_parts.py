@@ -71,6 +71,18 @@ def test_strokes_near_each_other_stay_together(seven: Mask) -> None:
     assert (share, rival_share) == (1.0, 0.0)
 
 
+@pytest.mark.parametrize(("gap", "belongs"), [(0, True), (1, True), (12, True), (13, False)])
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_a_stroke_belongs_within_its_reach(gap: int, belongs: bool, turns: int) -> None:
+    """Of 0.22 times the main stroke's 60 pixels, from pixel to pixel, on each side of it."""
+    mask = np.zeros((120, 120), np.bool_)
+    mask[30:90, 50:54] = True
+    other = mask.copy()
+    other[40:70, 54 + gap : 58 + gap] = True
+    found = keep_digit(np.rot90(other, turns), np.rot90(other, turns)).strokes
+    assert np.array_equal(found, np.rot90(other if belongs else mask, turns))
+
+
 def test_specks_go(seven: Mask) -> None:
     dirty = seven.copy()
     dirty[5, 5] = dirty[90, 80] = dirty[40:42, 20] = True

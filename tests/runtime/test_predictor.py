@@ -156,8 +156,9 @@ def test_damaged_metadata_is_refused(artifacts: Path, tmp_path: Path, metadata: 
     model = onnx.load(artifacts / "v2" / "model.int8.onnx")
     onnx.helper.set_model_props(model, metadata)
     onnx.save(model, tmp_path / "model.onnx")
-    with pytest.raises(ModelFormatError, match="its metadata is damaged"):
+    with pytest.raises(ModelFormatError, match="its metadata is damaged") as caught:
         Predictor(tmp_path / "model.onnx")
+    assert caught.value.path == str(tmp_path / "model.onnx")
 
 
 def test_softmax_is_pytorchs() -> None:
@@ -244,8 +245,9 @@ def test_a_changed_model_is_refused(copied: Path) -> None:
 )
 def test_a_damaged_manifest_is_refused(copied: Path, text: str, problem: str) -> None:
     (copied / "manifest.json").write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(ModelFormatError, match=problem):
+    with pytest.raises(ModelFormatError, match=problem) as caught:
         Predictor(copied)
+    assert caught.value.path == str(copied / "manifest.json")
 
 
 def _save_model(path: Path, inputs: list[tuple[str, int, list[Any]]], output: tuple[str, int, list[Any]]) -> None:
@@ -287,8 +289,17 @@ LOGITS = ("logits", TensorProto.FLOAT, ["N", 10])
 )
 def test_a_model_with_another_contract_is_refused(tmp_path: Path, inputs: Any, output: Any) -> None:
     _save_model(tmp_path / "other.onnx", inputs, output)
-    with pytest.raises(ModelContractError, match="a digit network's is"):
+    with pytest.raises(ModelContractError) as caught:
         Predictor(tmp_path / "other.onnx")
+    what, contract = (
+        ("output", "logits tensor(float) ['N', 10]")
+        if inputs == [IMAGE]
+        else ("input", "image tensor(uint8) ['N', 1, 28, 28]")
+    )
+    found = inputs if what == "input" else [output]
+    assert caught.value.found.startswith(f"{found[0][0]} tensor(")
+    assert str(caught.value).startswith(f"{tmp_path / 'other.onnx'}: its {what} is {caught.value.found}; ")
+    assert str(caught.value).endswith(f"a digit network's is {contract}")
 
 
 def test_a_model_with_the_contract_is_taken_without_a_manifest(tmp_path: Path, noise: NDArray[np.uint8]) -> None:
@@ -394,21 +405,29 @@ def _move_golden(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "error"),
+    ("spoil", "error", "message"),
     [
-        (_drop_golden, ModelNotFoundError),
-        (_cut_golden, ModelDigestError),
-        (_forget_golden, ModelFormatError),
-        (_unzip_golden, ModelFormatError),
-        (_shape_golden, ModelFormatError),
-        (_inflate_golden, ModelFormatError),
-        (_move_golden, ModelFormatError),
+        (_drop_golden, ModelNotFoundError, "golden.npz. Its manifest names it: copy the whole folder again."),
+        (_cut_golden, ModelDigestError, "golden.npz is damaged or was replaced"),
+        (_forget_golden, ModelFormatError, "manifest.json: names no golden logits for model.int8.onnx"),
+        (_unzip_golden, ModelFormatError, "golden.npz: holds no golden logits for model.int8.onnx"),
+        (_shape_golden, ModelFormatError, "golden.npz: holds golden images uint8 [2, 784]"),
+        (_inflate_golden, ModelFormatError, "golden.npz: holds no golden logits for model.int8.onnx (200,"),
+        (_move_golden, ModelFormatError, "manifest.json: names a file that is not in its folder"),
     ],
 )
-def test_damaged_golden_logits_are_an_error(copied: Path, spoil: Any, error: type[PredictorError]) -> None:
+def test_damaged_golden_logits_are_an_error(
+    copied: Path, spoil: Any, error: type[PredictorError], message: str
+) -> None:
+    listed = json.loads((copied / "manifest.json").read_text())["files"]["golden.npz"]["sha256"]
     spoil(copied)
-    with pytest.raises(error):
+    with pytest.raises(error) as caught:
         Predictor(copied).selftest()
+    assert str(copied / message) in str(caught.value)
+    if isinstance(caught.value, ModelDigestError):
+        found = hashlib.sha256((copied / "golden.npz").read_bytes()).hexdigest()
+        assert (caught.value.found, caught.value.expected) == (found, listed)
+        assert f"{found}, its manifest says {listed}" in str(caught.value)
 
 
 def test_one_predictor_serves_many_threads() -> None:
@@ -480,6 +499,21 @@ atexit.register(lambda: print(predictor.classify(np.zeros((256, 28, 28), np.uint
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "(256,)\n", "")
+
+
+@pytest.mark.parametrize(("threads", "started"), [(1, 0), (2, 1), (3, 2)])
+def test_a_batch_is_shared_out_among_as_many_threads_as_asked(root: Path, threads: int, started: int) -> None:
+    """The calling thread is one of them."""
+    code = f"""
+import threading
+import numpy as np
+from runtime import Predictor
+predictor = Predictor(threads={threads})
+predictor.logits(np.zeros((4096, 28, 28), np.uint8))
+print(sum(thread.name.startswith("mnist-edge") for thread in threading.enumerate()))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == (f"{started}\n", "")
 
 
 def test_idle_threads_do_not_spin() -> None:
