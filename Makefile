@@ -61,6 +61,18 @@ fuzz: .devices/fuzz ## Throw 100,000 cases, led by coverage, at everything that 
 	mkdir -p $@
 	@touch $@
 
+MUTANTS ?= runtime.*
+
+.PHONY: mutants
+mutants: .devices/mutants ## Change the code in small ways and see which changes no test notices; hours (MUTANTS a pattern)
+	$(BIN)/mutmut run '$(MUTANTS)'
+	$(BIN)/mutmut results
+
+.devices/mutants: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[mutants]'
+	mkdir -p $@
+	@touch $@
+
 .PHONY: test-devices
 test-devices: $(INSTALLED) .devices/arm64 .devices/oldest ## Compare logits on x86 and ARM processors, emulated by qemu-user
 	$(BIN)/python -m pytest tests/devices -m devices
@@ -120,5 +132,5 @@ samples: $(INSTALLED) ## Draw the sample pictures anew
 
 .PHONY: clean
 clean: ## Remove .venv and what tools left behind
-	rm -rf $(VENV) dist .coverage* coverage.json .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist mutants .coverage* coverage.json .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find mnist_edge export runtime tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -21,6 +21,16 @@ def test_ink_is_above_the_papers_noise() -> None:
     assert levels.noise == pytest.approx(6 * 0.6, rel=0.3)  # of the absolute value of a normal deviate
 
 
+def test_levels_of_two_are_between_them() -> None:
+    """Otsu's threshold is half way; four tenths of the way to it a stroke has faded."""
+    ink = np.full((20, 20), 20.0)
+    ink[5:15, 9:11] = 200
+    levels = ink_levels(ink)
+    assert (levels.paper, levels.noise, levels.background) == (20, 0, 20)
+    assert levels.strong == pytest.approx(110, abs=1)
+    assert levels.faint == pytest.approx(20 + 0.4 * 90, abs=0.5)
+
+
 def specks(generator: np.random.Generator) -> NDArray[np.uint8]:
     return (generator.random((90, 90)) < 0.05).astype(np.uint8) * np.uint8(255)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime.parts import keep_digit, label_parts, list_parts, remove_rules
+from runtime.parts import is_frame, keep_digit, label_parts, list_parts, remove_rules
 
 Mask = NDArray[np.bool_]
 
@@ -83,6 +83,17 @@ def test_a_stroke_belongs_within_its_reach(gap: int, belongs: bool, turns: int) 
     assert np.array_equal(found, np.rot90(other if belongs else mask, turns))
 
 
+@pytest.mark.parametrize(("length", "in_the_middle"), [(40, False), (42, True)])
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_the_digit_is_what_is_large_and_near_the_middle(length: int, in_the_middle: bool, turns: int) -> None:
+    """A mark of 60 by 4 pixels, 38 from the middle of 100 by 100, counts for 163 of its 240."""
+    at_the_side, near_the_middle = np.zeros((2, 100, 100), np.bool_)
+    at_the_side[20:80, 86:90] = True
+    near_the_middle[50 - length // 2 : 50 + length // 2, 48:52] = True
+    found = kept(np.rot90(at_the_side | near_the_middle, turns))
+    assert np.array_equal(found, np.rot90(near_the_middle if in_the_middle else at_the_side, turns))
+
+
 def test_specks_go(seven: Mask) -> None:
     dirty = seven.copy()
     dirty[5, 5] = dirty[90, 80] = dirty[40:42, 20] = True
@@ -102,6 +113,17 @@ def test_a_frame_around_goes(seven: Mask) -> None:
     dirty = seven.copy()
     dirty[8:92, 8:92] |= ~np.pad(np.ones((80, 80), np.bool_), 2)
     assert np.array_equal(kept(dirty), seven)
+
+
+@pytest.mark.parametrize(("inside", "is_one"), [(0, False), (72, False), (75, True)])
+def test_a_frame_has_something_inside(inside: int, is_one: bool) -> None:
+    """At least 8 % of its own area, here 924 pixels."""
+    mask = np.zeros((100, 100), np.bool_)
+    mask[10:90, 10:90] = True
+    mask[13:87, 13:87] = False
+    mask[40 : 40 + inside // 3, 40:43] = True
+    parts = list_parts(label_parts(mask))
+    assert is_frame(parts[0], parts) is is_one
 
 
 def test_a_zero_with_a_speck_inside_is_no_frame() -> None:
@@ -131,6 +153,15 @@ def test_a_lone_line_is_no_rule() -> None:
     line = np.zeros((60, 60), np.bool_)
     line[30] = True
     assert np.array_equal(remove_rules(line, line * 200.0), line)
+
+
+@pytest.mark.parametrize(("level", "goes"), [(149.0, True), (151.0, False)])
+def test_a_line_as_thick_as_the_strokes_is_a_rule_where_it_is_fainter(seven: Mask, level: float, goes: bool) -> None:
+    """By a quarter, of the strokes' 200."""
+    line = np.zeros_like(seven)
+    line[85:89] = True
+    found = remove_rules(seven | line, np.where(seven, 200.0, np.where(line, level, 0.0)))
+    assert np.array_equal(found, seven if goes else seven | line)
 
 
 def test_no_more_than_a_page_of_rules_goes(seven: Mask) -> None:
