@@ -25,5 +25,8 @@ def test_bytes_may_reach_the_limit(size_bytes: int, kept: bool) -> None:
     if kept:
         check_bytes("model.int8.onnx", size_bytes, 1_000)
         return
-    with pytest.raises(BudgetError, match=r"bytes of model\.int8\.onnx: 1,001, but the budget is at most 1,000"):
+    with pytest.raises(
+        BudgetError, match=r"bytes of model\.int8\.onnx: 1,001, but the budget is at most 1,000"
+    ) as caught:
         check_bytes("model.int8.onnx", size_bytes, 1_000)
+    assert str(caught.value).endswith(" Raise it with --max-bytes.")

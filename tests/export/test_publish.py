@@ -1,6 +1,7 @@
 """Folders change in one step or not at all."""
 
 import ctypes
+import os
 import sys
 from pathlib import Path
 
@@ -56,13 +57,33 @@ def test_without_the_system_call_there_is_no_exchange(
     assert not publishing._exchange(folder, tmp_path / "other")
 
 
-def test_linux_exchanges_folders_in_one_step(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("relative", [False, True])
+def test_linux_exchanges_folders_in_one_step(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
     other = tmp_path / "other"
     other.mkdir()
     (other / "model").write_text("new")
-    assert publishing._exchange(other, folder)
+    assert publishing._exchange(*((Path("other"), Path("v1")) if relative else (other, folder)))
     assert _contents(folder) == {"model": "new"}
     assert _contents(other)["model"] == "former"
+
+
+def test_all_of_it_has_reached_the_disk_before_it_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: reached.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, seen()))
+    )
+
+    def seen() -> str:
+        return (folder / "model").read_text()
+
+    with staging(folder) as staged:
+        (staged / "model").write_text("new")
+        publish(staged, folder)
+    assert sorted(reached[:-1]) == [("model", "former"), ("notes", "former"), ("v1", "former")]
+    assert reached[-1] == (folder.parent.name, "new")
 
 
 def test_a_failure_leaves_the_folder_as_it_was(folder: Path) -> None:
