@@ -30,7 +30,14 @@ def load_graph(path: Path) -> ModelProto:
         onnx.checker.check_model(model, full_check=True)
     except FileNotFoundError as error:
         raise ArtifactError(path, "there is no such file") from error
-    except (OSError, DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+    # A ValueError is a name that is no UTF-8.
+    except (
+        OSError,
+        ValueError,
+        DecodeError,
+        onnx.checker.ValidationError,
+        onnx.shape_inference.InferenceError,
+    ) as error:
         raise ArtifactError(path, f"no valid ONNX file ({error})") from error
     if not model.graph.node:
         raise ArtifactError(path, "holds no nodes")

@@ -47,12 +47,19 @@ class Session:
         options.log_severity_level = 4  # what is worse than a warning also comes as an exception
         onnxruntime.disable_telemetry_events()
         try:
-            self._session = onnxruntime.InferenceSession(file.content, options, providers=list(providers))
+            self._session = onnxruntime.InferenceSession(
+                file.content,
+                options,
+                providers=list(providers),
+                enable_fallback=0,  # it would print that it tries again
+            )
+            _check_contract(str(file.path), "input", self._session.get_inputs(), _INPUT)
+            _check_contract(str(file.path), "output", self._session.get_outputs(), _OUTPUT)
+            self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        except ModelContractError:
+            raise
         except Exception as error:  # onnxruntime's own errors share no other base
             raise ModelFormatError(str(file.path), f"no ONNX model that onnxruntime can run ({error})") from error
-        _check_contract(str(file.path), "input", self._session.get_inputs(), _INPUT)
-        _check_contract(str(file.path), "output", self._session.get_outputs(), _OUTPUT)
-        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self._path = str(file.path)
         self._of_thread = threading.local()
         self._threads = threads

@@ -43,6 +43,13 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path: Path, content: bytes | Non
     assert isinstance(caught.value, ValueError)
 
 
+def test_an_undecodable_operator_is_refused(artifacts: Path, tmp_path: Path) -> None:
+    content = (artifacts / "v2" / "model.onnx").read_bytes()
+    (tmp_path / "model.onnx").write_bytes(content.replace(b"\x07MaxPool", b"\x07" + b"\xff" * 7))
+    with pytest.raises(ArtifactError, match=r"no valid ONNX file .*can't decode"):
+        load_graph(tmp_path / "model.onnx")
+
+
 def _other_network() -> ModelProto:
     """A network as others export them: weights in `Constant` nodes, a batch normalisation, a matrix product."""
     rng = np.random.default_rng(0)

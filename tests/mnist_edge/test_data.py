@@ -27,14 +27,14 @@ def small_mnist(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     for key, file in list(data.FILES.items()):
         content, shape = (IMAGES, (3, 2, 2)) if key[1] == "images" else (LABELS, (3,))
         monkeypatch.setitem(data.FILES, key, IdxFile(file.name, shape, hashlib.sha256(content).hexdigest()))
-        contents[f"{file.name}.gz"] = gzip.compress(content)
+        contents[f"{file.name}.gz"] = gzip.compress(content, mtime=0)
     return contents
 
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_values_are_read_from_plain_and_gzipped_files(tmp_path: Path, packed: bool) -> None:
     path = tmp_path / ("images-idx3-ubyte.gz" if packed else "images-idx3-ubyte")
-    path.write_bytes(gzip.compress(IMAGES) if packed else IMAGES)
+    path.write_bytes(gzip.compress(IMAGES, mtime=0) if packed else IMAGES)
     assert read_idx(path, IMAGE_FILE).tolist() == [[[0, 1], [2, 3]], [[4, 5], [6, 7]], [[8, 9], [10, 11]]]
 
 
@@ -57,8 +57,8 @@ def test_labels_are_read(tmp_path: Path) -> None:
         ("a", LABELS[:-1] + b"\x0a", LABEL_FILE, "label 10 at position 2"),
         ("a", IMAGES[:-1] + b"\x00", IMAGE_FILE, "is not the one of MNIST's file"),
         ("a.gz", IMAGES, IMAGE_FILE, "is named .gz but is no gzip file"),
-        ("a.gz", gzip.compress(IMAGES)[:-9], IMAGE_FILE, "damaged gzip file"),
-        ("a.gz", gzip.compress(IMAGES)[:20] + bytes(20), IMAGE_FILE, "damaged gzip file"),
+        ("a.gz", gzip.compress(IMAGES, mtime=0)[:-9], IMAGE_FILE, "damaged gzip file"),
+        ("a.gz", gzip.compress(IMAGES, mtime=0)[:20] + bytes(20), IMAGE_FILE, "damaged gzip file"),
     ],
 )
 def test_damaged_files_are_named_with_what_is_wrong(
@@ -180,7 +180,7 @@ def test_the_next_mirror_is_tried(
     [
         (lambda _: b"<html>Log in to the network</html>", "magic number"),
         (lambda content: content[:-4], "damaged gzip file"),
-        (lambda _: gzip.compress(LABELS), "holds labels where images belong"),
+        (lambda _: gzip.compress(LABELS, mtime=0), "holds labels where images belong"),
         (lambda _: bytes(100_000), "more than"),
     ],
 )

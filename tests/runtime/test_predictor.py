@@ -224,6 +224,20 @@ def test_a_corrupt_model_is_refused(tmp_path: Path, content: bytes, capfd: pytes
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("name", [b"mnist_edge.temperature", b"image", b"MaxPool", b"N"])
+def test_a_model_of_undecodable_names_is_refused_in_silence(
+    artifacts: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], name: bytes
+) -> None:
+    """onnxruntime would print that it tries again, on standard output."""
+    content = (artifacts / "v2" / "model.onnx").read_bytes()
+    marked = bytes([len(name)]) + name
+    assert marked in content
+    (tmp_path / "model.onnx").write_bytes(content.replace(marked, marked[:1] + b"\xff" * len(name)))
+    with pytest.raises(ModelFormatError, match="can't decode"):
+        Predictor(tmp_path / "model.onnx")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_changed_model_is_refused(copied: Path) -> None:
     content = bytearray((copied / "model.int8.onnx").read_bytes())
     content[len(content) // 2] ^= 1
