@@ -198,6 +198,7 @@ def _on_disk(
     return subprocess.run(isolated, capture_output=True, text=True, timeout=300, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("problem", _PREPARE_DISK)
 @pytest.mark.parametrize("command", ["train v1 --out", "calibrate", "export --checkpoint SOURCE --out"])
 def test_a_disk_that_takes_nothing_is_an_error_and_keeps_what_is_there(

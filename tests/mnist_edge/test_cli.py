@@ -484,6 +484,7 @@ class TestReport:
 
 
 class TestTrain:
+    @pytest.mark.slow
     def test_train_calibrate_export_predict(
         self, run: Run, mnist_directory: Path, samples: Path, tmp_path: Path
     ) -> None:
