@@ -2,9 +2,11 @@
 
 import hashlib
 import io
+import os
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +29,32 @@ _PLACE = Path(tempfile.mkdtemp(prefix="mnist-edge-fuzz-"))
 _PIXELS = draw_digits(1, 8).images[0]
 
 
+_PRINTED = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
+
+
+@contextmanager
+def printing_nothing() -> Iterator[None]:
+    """Have a block fail that prints, be it a library in C past Python's own streams.
+
+    Raises:
+        AssertionError: it printed.
+    """
+    kept = {stream: os.dup(stream) for stream in (1, 2)}
+    for stream in kept:
+        os.dup2(_PRINTED.fileno(), stream)
+    try:
+        yield
+    finally:
+        for stream, copy in kept.items():
+            os.dup2(copy, stream)
+            os.close(copy)
+        _PRINTED.seek(0)
+        printed = _PRINTED.read()
+        _PRINTED.seek(0)
+        _PRINTED.truncate()
+    assert not printed, printed
+
+
 @dataclass(frozen=True)
 class Target:
     """A reader, true contents to begin with, and the errors that it documents."""
@@ -36,8 +64,8 @@ class Target:
     errors: tuple[type[Exception], ...]
 
     def __call__(self, content: bytes) -> None:
-        """Have some bytes read; any other error, or a warning, gets out."""
-        with warnings.catch_warnings():
+        """Have some bytes read; any other error, a warning, or what a library prints gets out."""
+        with warnings.catch_warnings(), printing_nothing():
             warnings.simplefilter("error")
             try:
                 self.read(content)

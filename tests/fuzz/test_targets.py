@@ -1,5 +1,6 @@
 """A short, seeded run of what `make fuzz` does for long."""
 
+import os
 import zlib
 
 import numpy as np
@@ -35,6 +36,18 @@ def test_spoilt_contents_are_read_or_refused(name: str) -> None:
     target, random = TARGETS[name], np.random.default_rng(zlib.crc32(name.encode()))
     for case in range(_CASES):
         target(_spoilt(target.seeds[case % len(target.seeds)], random))
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+def test_what_a_library_prints_gets_out(stream: int) -> None:
+    def read(content: bytes) -> None:
+        os.write(stream, content)
+
+    target = Target(read, (b"",), (ValueError,))
+    target(b"")
+    with pytest.raises(AssertionError, match="trying again"):
+        target(b"trying again")
+    target(b"")
 
 
 def test_an_error_that_is_not_documented_gets_out() -> None:
