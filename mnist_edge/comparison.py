@@ -3,15 +3,13 @@
 A comparison that was interrupted goes on where it stopped.
 """
 
-import json
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from mnist_edge.checkpoint import save_checkpoint
 from mnist_edge.data import load_split
@@ -52,7 +50,7 @@ class Contestant:
     """A network with a recipe, and what was measured of them; `int8` is None where it was not exported."""
 
     name: str
-    recipe: dict[str, Any]
+    recipe: Recipe
     parameters: int
     multiply_adds: int
     trials: tuple[Trial, ...] = ()
@@ -117,7 +115,7 @@ def compare(
 
     Trainings share the cores: as many processes as there are cores, or `processes`, and so many threads in
     each that no core has two. What the file of results holds already, of the same recipe and on the same versions,
-    is not trained again.
+    is not trained again; what it holds of other plans stays.
 
     Args:
         plans: what to train; seeds take turns, so that noise falls on all alike.
@@ -158,12 +156,11 @@ def with_int8(found: Comparison, measured: dict[str, Int8]) -> Comparison:
 
 def _untried(plan: Plan) -> Contestant:
     model = build_model(plan.recipe.architecture)
-    recipe = json.loads(json.dumps(asdict(plan.recipe)))  # as a file gives it back
-    return Contestant(plan.name, recipe, count_parameters(model), total_multiply_adds(layers_of(model)))
+    return Contestant(plan.name, plan.recipe, count_parameters(model), total_multiply_adds(layers_of(model)))
 
 
 def _with_earlier(found: Comparison, earlier: Comparison, checkpoints: Path) -> Comparison:
-    """Take over the trials that would come out the same."""
+    """Take over the trials that would come out the same, and contestants that are not of these plans."""
     if replace(earlier, contestants=()) != replace(found, contestants=()):  # another machine, or other versions
         return found
     former = {one.name: one for one in earlier.contestants}
@@ -176,7 +173,9 @@ def _with_earlier(found: Comparison, earlier: Comparison, checkpoints: Path) -> 
         trials = tuple(trial for trial in same.trials if trial.seed or has_checkpoint or same.int8 is not None)
         return replace(one, trials=trials, int8=same.int8)
 
-    return replace(found, contestants=tuple(map(kept, found.contestants)))
+    now = tuple(map(kept, found.contestants))
+    others = tuple(one for one in earlier.contestants if one.name not in {planned.name for planned in now})
+    return replace(found, contestants=now + others)
 
 
 def _with_trial(found: Comparison, name: str, trial: Trial) -> Comparison:

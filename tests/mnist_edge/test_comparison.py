@@ -1,7 +1,6 @@
 """Comparisons: seeds in parallel, results that are taken up again, figures by hand."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +67,16 @@ def test_what_is_done_is_not_done_again(drawn_mnist: Path, in_this_process: list
     assert in_this_process[3:] == ["v1 0"]  # another recipe
 
 
+def test_what_is_not_asked_for_this_time_stays(drawn_mnist: Path, in_this_process: list[str]) -> None:
+    """An hour of `--full` outlives a comparison without it."""
+    results, checkpoints = drawn_mnist / "results.json", drawn_mnist / "checkpoints"
+    both = compare([small("v1", 1), small("v2", 1)], drawn_mnist, results, checkpoints=checkpoints)
+    found = compare([small("v2", 2)], drawn_mnist, results, checkpoints=checkpoints)
+    assert found.contestant("v1") == both.contestant("v1")
+    assert [one.name for one in load_results(results, Comparison).contestants] == ["v2", "v1"]
+    assert in_this_process == ["v1 0", "v2 0", "v2 1"]
+
+
 def test_results_of_other_versions_are_not_taken_over(drawn_mnist: Path, in_this_process: list[str]) -> None:
     results, checkpoints = drawn_mnist / "results.json", drawn_mnist / "checkpoints"
     found = compare([small("v1", 1)], drawn_mnist, results, checkpoints=checkpoints)
@@ -102,10 +111,10 @@ def test_seeds_are_trained_in_processes_at_once(mnist_directory: Path, tmp_path:
 
 def test_figures_by_hand() -> None:
     trials = tuple(Trial(seed, correct, 100, seconds) for seed, correct, seconds in ((0, 97, 5.0), (1, 99, 1.0)))
-    one = Contestant("x", {}, 10, 20, trials)
+    one = Contestant("x", find_recipe("v1", "onepass"), 10, 20, trials)
     assert (one.mean, one.lowest, one.seconds) == (0.98, 0.97, 3.0)
     assert one.deviation == pytest.approx(np.std([0.97, 0.99], ddof=1))
-    assert Contestant("x", {}, 10, 20, trials[:1]).deviation is None
+    assert replace(one, trials=trials[:1]).deviation is None
 
 
 def test_int8_figures_come_beside_the_others() -> None:
@@ -156,6 +165,6 @@ def test_the_committed_comparisons_are_of_the_recipes_as_they_are() -> None:
         found = load_results(path, Comparison)
         for plan in plans:
             one = found.contestant(plan.name)
-            assert one.recipe == json.loads(json.dumps(asdict(plan.recipe)))
+            assert one.recipe == plan.recipe
             assert [trial.seed for trial in one.trials] == list(range(plan.seeds))
             assert all(trial.images == 10_000 for trial in one.trials)
