@@ -112,8 +112,8 @@ benchmark: $(INSTALLED) ## Measure the models beside other engines, then trainin
 	$(BIN)/mnist-edge benchmark --training --json docs/training.json
 
 .PHONY: compare
-compare: $(INSTALLED) ## Compare networks in one epoch and test the reference's claims; half an hour (needs MNIST)
-	$(BIN)/mnist-edge compare --json docs/compare.json
+compare: $(INSTALLED) ## Compare networks in one epoch and more, and test the reference's claims; an hour (needs MNIST)
+	$(BIN)/mnist-edge compare --full --json docs/compare.json
 	$(BIN)/mnist-edge ablate --json docs/ablations.json
 
 .PHONY: report

@@ -95,7 +95,8 @@ def rate_factor(recipe: Recipe, step: int, steps: int) -> float:
     if step < warmup:
         return (step + 1) / warmup
     final = recipe.final_learning_rate / recipe.peak_learning_rate
-    done = (step - warmup) / max(1.0, steps - warmup)
+    steady = warmup + recipe.steady_share * steps
+    done = max(0.0, step - steady) / max(1.0, steps - steady)
     left = 1 - done if recipe.decay == "linear" else 0.5 * (1 + math.cos(math.pi * done))
     return final + (1 - final) * left
 

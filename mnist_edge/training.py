@@ -179,6 +179,7 @@ def _fit(
             follower.start_epoch(epoch, steps)
         order = torch.randperm(len(labels), generator=shuffle).to(device)
         for step, batch in enumerate(torch.split(order, recipe.batch_size), 1):
+            _freeze_blocks(model, recipe, ((epoch - 1) * steps + step - 1) / (recipe.epochs * steps))
             logits, loss = _logits_and_loss(model, recipe, images[batch], labels[batch], letters, shuffle)
             model.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -189,8 +190,17 @@ def _fit(
                 follower.after_step(step, loss, logits, labels[batch])
         if state is not None and epoch < recipe.epochs:
             progress.save(state.path, described, epoch, epoch * steps, time.perf_counter() - start)
+    model.requires_grad_(True)
     model.eval()
     return time.perf_counter() - start
+
+
+def _freeze_blocks(model: nn.Module, recipe: Recipe, done: float) -> None:
+    """Keep those of the network's first blocks as they are, statistics too, whose share of all steps is done."""
+    for number, share in enumerate(recipe.block_shares):
+        block = model.get_submodule(f"blocks.{number}")
+        if done >= share and block.training:  # at first, and after a measurement
+            block.eval().requires_grad_(False)
 
 
 def _logits_and_loss(
@@ -205,9 +215,11 @@ def _logits_and_loss(
             strange = outliers(digits, labels.to("cpu"), letters, recipe.outliers, recipe.augmentation, generator)
             changed = torch.cat([changed, strange])
         shown = (changed * 255).to(images.device)
-    logits, undecided = model(shown).split([len(images), len(shown) - len(images)])
+    logits, undecided = model(shown), None
+    if len(shown) > len(images):
+        logits, undecided = logits.split([len(images), len(shown) - len(images)])
     loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-    if len(undecided):
+    if undecided is not None:
         # The cross-entropy of each with the even distribution, the best that such an image can be given.
         loss = loss + _OUTLIER_WEIGHT * (undecided.logsumexp(1) - undecided.mean(1)).mean()
     return logits, loss

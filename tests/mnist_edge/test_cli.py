@@ -438,14 +438,17 @@ def as_done_here(results: Path, path: Path) -> Comparison:
 
 
 class TestCompare:
-    @pytest.mark.parametrize(("command", "committed"), [("compare", COMPARISON), ("ablate", ABLATIONS)])
+    @pytest.mark.parametrize(
+        ("command", "committed"), [("compare", COMPARISON), ("compare --full", COMPARISON), ("ablate", ABLATIONS)]
+    )
     def test_what_is_done_is_shown(
         self, run: Run, mnist_directory: Path, tmp_path: Path, command: str, committed: Path
     ) -> None:
         results = tmp_path / "results.json"
         done = as_done_here(committed, results)
         before = results.read_bytes()
-        shown = run(command, "--processes", 1, "--json", results, "--data", mnist_directory, "--checkpoints", tmp_path)
+        options = ["--processes", 1, "--json", results, "--data", mnist_directory, "--checkpoints", tmp_path]
+        shown = run(*command.split(), *options)
         assert (shown.returncode, shown.stderr) == (0, "")
         for one in done.contestants:
             assert f"{one.name} " in shown.stdout

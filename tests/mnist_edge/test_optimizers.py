@@ -53,10 +53,12 @@ def test_rates_rise_and_fall() -> None:
     assert factors[20:] == sorted(factors[20:], reverse=True)
 
 
-def test_a_linear_decay_is_a_line() -> None:
-    recipe = replace(find_recipe("v2", "onepass"), peak_learning_rate=1.0, final_learning_rate=0.0, warmup_share=0.2)
+@pytest.mark.parametrize("steady", [0, 30])
+def test_a_linear_decay_is_a_line_behind_what_is_steady(steady: int) -> None:
+    recipe = replace(find_recipe("v2", "onepass"), peak_learning_rate=1.0, warmup_share=0.2, steady_share=steady / 100)
     factors = [rate_factor(recipe, step, 100) for step in range(20, 101)]
-    assert factors == pytest.approx([1 - step / 80 for step in range(81)])
+    falling = 80 - steady
+    assert factors == pytest.approx([1.0] * steady + [1 - step / falling for step in range(falling + 1)])
 
 
 def test_a_constant_rate_stays() -> None:

@@ -129,6 +129,25 @@ def test_dropout_and_the_beginning_are_the_recipes(drawn: Split) -> None:
     assert usual[0].step_loss != pytest.approx(np.log(10), abs=1e-6)
 
 
+@pytest.mark.parametrize("validate_every", [None, 1])
+def test_blocks_learn_for_their_share_of_the_steps(drawn: Split, validate_every: int | None) -> None:
+    """Of 8 steps the first block learns in 4, the second in 6; a measurement in between does not wake them."""
+    recipe = replace(_small("v2"), batch_size=20, block_shares=(0.5, 0.75))
+    shorter = {
+        share: train(replace(recipe, block_shares=(share, share)), drawn).model.state_dict() for share in (0.5, 0.75, 1)
+    }
+    result = train(recipe, drawn, validate_every=validate_every, on_step=lambda _: None)
+    found = result.model.state_dict()
+    assert all(torch.equal(found[name], shorter[0.5][name]) for name in found if name.startswith("blocks.0."))
+    for name in ("blocks.0.0.weight", "blocks.0.1.running_mean"):
+        assert not torch.equal(found[name], shorter[0.75][name])
+    for name in ("blocks.1.0.weight", "blocks.1.1.running_var"):
+        assert not torch.equal(found[name], shorter[0.5][name])
+    for name in ("blocks.2.0.weight", "head.3.weight"):
+        assert not torch.equal(found[name], shorter[1][name])
+    assert all(parameter.requires_grad for parameter in result.model.parameters())
+
+
 def test_held_out_images_are_measured_now_and_then(drawn: Split) -> None:
     steps: list[Step] = []
     result = train(_small("v1"), drawn, validate_every=2, on_step=steps.append)

@@ -22,6 +22,7 @@ DIGITS = draw_digits(300, 3)
 RECIPES = [
     replace(find_recipe("v1", "deploy"), batch_size=64, validation_images=20, epochs=3),
     replace(find_recipe("v2", "reference"), validation_images=20, epochs=3),
+    replace(find_recipe("v2", "onepass"), batch_size=64, epochs=3),
 ]
 
 
