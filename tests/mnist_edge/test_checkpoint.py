@@ -18,7 +18,7 @@ from mnist_edge.errors import BudgetError, CheckpointFormatError, CheckpointNotF
 from mnist_edge.models import build_model
 from mnist_edge.recipes import find_recipe
 
-RECIPE = asdict(find_recipe("v1", "reference"))
+RECIPE = json.loads(json.dumps(asdict(find_recipe("v1", "reference"))))  # as a file gives it back
 FACTS = TrainingFacts(RECIPE, seed=3, metrics={"test_accuracy": 0.5}, versions={"torch": "2"})
 
 
