@@ -3,6 +3,7 @@
 import filecmp
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,14 @@ import onnx
 import pytest
 
 from export.exporter import calibrate, export_checkpoints
-from export.manifest import read_manifest, record_accuracies
+from export.manifest import read_manifest, record_accuracies, record_field, record_rejection
 from mnist_edge.checkpoint import load_checkpoint, save_checkpoint
 from mnist_edge.data import Split
 from mnist_edge.drawing import draw_digits
 from mnist_edge.errors import ArtifactError, BudgetError, CalibrationError
 from mnist_edge.evaluation import ConfidenceEvaluation, Evaluation
+from mnist_edge.field.rejection import RejectionPoint, RejectionResult
+from mnist_edge.field.suite import FieldResult
 from tests.conftest import Run
 
 MODELS = ["v1", "v2"]
@@ -110,11 +113,37 @@ def _many_drawn() -> tuple[np.ndarray, np.ndarray]:
     return np.tile(drawn.images, (30, 1, 1)), np.tile(drawn.labels, 30)
 
 
-def test_an_accuracy_of_another_file_is_not_recorded(copied: Path) -> None:
-    (copied / "v2" / "model.onnx").write_bytes((copied / "v1" / "model.onnx").read_bytes())
+def test_what_the_suites_show_stands_beside_the_accuracy(copied: Path) -> None:
+    labels, model = np.arange(10), copied / "v2" / "model.int8.onnx"
+    record_accuracies(copied / "v2", "ten images", {model.name: (Evaluation.of(labels, labels), HONEST)})
+    named_rightly = [("photograph", "shadow", 9), ("photograph", "fine pen", 7), ("corruption", "fog", 5)]
+    record_field(model, [FieldResult(group, kind, 10, right, 0) for group, kind, right in named_rightly])
+    own = RejectionPoint(reject_below=0.7, digits=0.1, blank_or_noise=0.9, unseen_class=0.6)
+    record_rejection(model, RejectionResult(10, {"blank": 1.0, "words": 0.4, "signs": 0.2}, own, (own,)))
+
+    entry = read_manifest(copied / "v2")["accuracy"][model.name]
+    assert entry["top1"] == 1.0
+    assert entry["field"] == {
+        "images_a_kind": 10,
+        "means": {"photograph": pytest.approx(0.8), "corruption": 0.5},
+        "kinds": {"photograph, shadow": 0.9, "photograph, fine pen": 0.7, "corruption, fog": 0.5},
+    }
+    assert entry["rejection"]["kinds"] == {"blank": 1.0, "words": 0.4, "signs": 0.2}
+    assert entry["rejection"]["own"] == entry["rejection"]["curve"][0] == asdict(own)
+    card = (copied / "v2" / "README.md").read_text("utf-8")
+    assert "10 test images into each kind of photograph and corruption: 80.00% and\n50.00% are named rightly" in card
+    assert "| corruption, fog | 50.0% |\n| photograph, fine pen | 70.0% |\n| photograph, shadow | 90.0% |" in card
+    assert "rejects 90.0% where they are blank or noise, and 60.0% of classes" in card
+    assert "the least of: signs 20%, words 40%, blank 100%." in card
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "other.onnx"])
+def test_an_accuracy_of_another_file_is_not_recorded(copied: Path, name: str) -> None:
+    (copied / "v2" / name).write_bytes((copied / "v1" / "model.onnx").read_bytes())
     labels = np.arange(10)
-    with pytest.raises(ArtifactError, match="is not the file that the manifest names"):
-        record_accuracies(copied / "v2", "ten images", {"model.onnx": (Evaluation.of(labels, labels), HONEST)})
+    with pytest.raises(ArtifactError, match="is not the file that the manifest names") as caught:
+        record_accuracies(copied / "v2", "ten images", {name: (Evaluation.of(labels, labels), HONEST)})
+    assert str(copied / "v2" / name) in str(caught.value)
     assert read_manifest(copied / "v2")["accuracy"] == {}
 
 
@@ -156,6 +185,15 @@ def test_a_manifest_without_digests_is_damaged(copied: Path, spoilt: dict[str, o
     path.write_text(json.dumps({**json.loads(path.read_text()), **spoilt}))
     with pytest.raises(ArtifactError, match="does not give a SHA-256 for each file"):
         read_manifest(copied / "v2")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[" * 100_000, None])
+def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(ArtifactError, match="cannot be read as a manifest") as caught:
+        read_manifest(tmp_path)
+    assert str(tmp_path / "manifest.json") in str(caught.value)
 
 
 def test_behind_a_link_the_folder_that_it_points_to_is_replaced(copied: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper
 from onnx.numpy_helper import from_array
 
-from export.graph import layers_of_graph, load_graph
+from export.graph import layers_of_graph, load_graph, network_parameters
 from mnist_edge.checkpoint import Checkpoint
 from mnist_edge.errors import ArtifactError
 from mnist_edge.layers import layers_of, total_multiply_adds
@@ -31,6 +31,25 @@ def test_the_weights_of_an_int8_graph_are_found_behind_their_dequantisation(name
     weights, channels = {"v1": (3_456, 24), "v2": (18_432, 64)}[name]
     # One byte a weight; a bias of 4 bytes a channel; a scale of 4 and a zero point of 1 for each; for the bias's too.
     assert weights + channels * 9 <= layers["conv_3"].parameter_bytes <= weights + channels * 17
+
+
+def test_layers_say_which_they_read(float_onnx: ModelProto, int8_onnx: ModelProto) -> None:
+    for model, source, first in (
+        (float_onnx, "max_pool_1", "cast_1"),
+        (int8_onnx, "pixels_DequantizeLinear", "image_DequantizeLinear"),
+    ):
+        layers = {layer.name: layer for layer in layers_of_graph(model)}
+        assert layers["conv_2"].inputs == (source,)
+        assert layers[first].inputs == ("image",)  # which no layer makes
+        assert layers[first].parameters == 0
+
+
+@pytest.mark.parametrize(("stated", "parameters"), [("24048", 24_048), ("", None), ("many", None), (None, None)])
+def test_a_file_states_its_networks_parameters(stated: str | None, parameters: int | None) -> None:
+    model = _other_network()
+    if stated is not None:
+        model.metadata_props.add(key="mnist_edge.parameters", value=stated)
+    assert network_parameters(model) == parameters
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no model", bytes(100)])
