@@ -78,7 +78,7 @@ def calibrate(checkpoint_path: Path, training: Split, max_parameters: int = MAX_
     checkpoint = load_checkpoint(checkpoint_path, max_parameters)
     float_onnx = to_float_onnx(checkpoint.model)
     table = record(graph_to_quantize(float_onnx), checkpoint.sha256, training)
-    if held := int(checkpoint.facts.recipe.get("validation_images", 0)):
+    if held := int(checkpoint.facts.recipe["validation_images"]):
         images, name = split_held_out(training, held, checkpoint.facts.seed)[1], f"{held:,} held-out training images"
     else:
         images, name = Split(training.images[::STRIDE], training.labels[::STRIDE]), f"every {STRIDE}th training image"

@@ -15,7 +15,7 @@ from export.calibration import CalibrationTable, load_table, record, save_table,
 from export.confidence import UNKNOWN
 from export.exporter import calibrate
 from export.quantize import graph_to_quantize
-from mnist_edge.checkpoint import Checkpoint
+from mnist_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mnist_edge.data import Split
 from mnist_edge.drawing import draw_digits
 from mnist_edge.errors import CalibrationError, CalibrationNotFoundError
@@ -42,6 +42,13 @@ def test_a_saved_table_is_loaded(tmp_path: Path, table: CalibrationTable) -> Non
     assert any(
         line.strip().startswith('"relu_1": [') for line in (tmp_path / "calibration.json").read_text().splitlines()
     )
+
+
+@pytest.mark.parametrize("reject_below", [0.0, 1.0])
+def test_any_share_may_be_the_least_confidence(tmp_path: Path, table: CalibrationTable, reject_below: float) -> None:
+    bound = replace(table, confidence=replace(table.confidence, reject_below=reject_below))
+    save_table(tmp_path / "calibration.json", bound)
+    assert load_table(tmp_path / "calibration.json", table.checkpoint_sha256) == bound
 
 
 def test_a_missing_table_is_an_error(tmp_path: Path) -> None:
@@ -82,6 +89,10 @@ def _frozen(content: dict[str, Any]) -> None:
     content["confidence"]["temperature"] = 0.0
 
 
+def _surer_than_sure(content: dict[str, Any]) -> None:
+    content["confidence"]["reject_below"] = 1.01
+
+
 def _text(content: dict[str, Any]) -> None:
     content["ranges"]["relu_1"] = "wide"
 
@@ -97,6 +108,7 @@ def _text(content: dict[str, Any]) -> None:
         (_reversed, "the range of relu_1 is 1.0 to 0.0"),
         (_infinite, "the range of relu_1"),
         (_frozen, "the confidence is"),
+        (_surer_than_sure, "the confidence is"),
         (_text, "no calibration table"),
     ],
 )
@@ -140,6 +152,17 @@ def test_the_committed_confidence_is_fitted_again(
     assert (again.temperature, again.reject_below) == pytest.approx(
         (table.confidence.temperature, table.confidence.reject_below), abs=2e-3
     )
+
+
+def test_where_nothing_was_held_out_the_images_of_the_ranges_fit_the_confidence(
+    tmp_path: Path, checkpoint: Checkpoint
+) -> None:
+    facts = replace(checkpoint.facts, recipe={**checkpoint.facts.recipe, "validation_images": 0})
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(path, checkpoint.architecture, checkpoint.model, facts)
+    table = load_table(calibrate(path, draw_digits(1_200)), load_checkpoint(path).sha256)
+    assert (table.confidence.fitted_on, table.confidence.images) == ("MNIST, every 60th training image", 20)
+    assert table.subset.images == 20
 
 
 @pytest.mark.parametrize(
