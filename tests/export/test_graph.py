@@ -52,14 +52,40 @@ def test_a_file_states_its_networks_parameters(stated: str | None, parameters: i
     assert network_parameters(model) == parameters
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no model", bytes(100)])
-def test_a_file_that_is_no_graph_is_refused(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "there is no such file"),
+        (b"", "holds no nodes|no valid ONNX file"),
+        (b"no model", "no valid ONNX file"),
+        (bytes(100), "no valid ONNX file"),
+    ],
+)
+def test_a_file_that_is_no_graph_is_refused(tmp_path: Path, content: bytes | None, problem: str) -> None:
     path = tmp_path / "model.onnx"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ArtifactError, match=str(path)) as caught:
+    with pytest.raises(ArtifactError, match=problem) as caught:
         load_graph(path)
+    assert str(path) in str(caught.value)
     assert isinstance(caught.value, ValueError)
+
+
+def test_a_graph_whose_shapes_do_not_fit_is_refused(tmp_path: Path) -> None:
+    model = _other_network()
+    matrix = next(node for node in model.graph.node if node.output[0] == "matrix")
+    matrix.CopyFrom(helper.make_node("Constant", [], ["matrix"], value=from_array(np.ones((7, 10), np.float32))))
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(ArtifactError, match="no valid ONNX file"):
+        load_graph(tmp_path / "model.onnx")
+
+
+def test_a_tensor_in_another_file_is_not_read(tmp_path: Path, artifacts: Path) -> None:
+    model = onnx.load(artifacts / "v2" / "model.onnx")
+    onnx.save(model, tmp_path / "model.onnx", save_as_external_data=True, location="weights", size_threshold=0)
+    assert (tmp_path / "weights").stat().st_size > 90_000
+    with pytest.raises(ArtifactError, match="should be stored in weights"):
+        load_graph(tmp_path / "model.onnx")
 
 
 def test_an_undecodable_operator_is_refused(artifacts: Path, tmp_path: Path) -> None:
