@@ -116,8 +116,12 @@ def _many_drawn() -> tuple[np.ndarray, np.ndarray]:
 def test_what_the_suites_show_stands_beside_the_accuracy(copied: Path) -> None:
     labels, model = np.arange(10), copied / "v2" / "model.int8.onnx"
     record_accuracies(copied / "v2", "ten images", {model.name: (Evaluation.of(labels, labels), HONEST)})
-    named_rightly = [("photograph", "shadow", 9), ("photograph", "fine pen", 7), ("corruption", "fog", 5)]
-    record_field(model, [FieldResult(group, kind, 10, right, 0) for group, kind, right in named_rightly])
+    shown = [
+        FieldResult("photograph", "shadow", images=10, correct=9, rejected=0),
+        FieldResult("photograph", "fine pen", images=10, correct=7, rejected=0),
+        FieldResult("corruption", "fog", images=10, correct=5, rejected=1),
+    ]
+    record_field(model, shown)
     own = RejectionPoint(reject_below=0.7, digits=0.1, blank_or_noise=0.9, unseen_class=0.6)
     record_rejection(model, RejectionResult(10, {"blank": 1.0, "words": 0.4, "signs": 0.2}, own, (own,)))
 
