@@ -96,6 +96,7 @@ lint: $(INSTALLED) ## Run the linters and type checks alone
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 .PHONY: train
 train: $(INSTALLED) ## Train v1 and v2 for one epoch into runs/ (needs the MNIST data set)
@@ -122,13 +123,13 @@ report: $(INSTALLED) ## Train both networks for one epoch and draw a page of it 
 
 .PHONY: readme
 readme: $(INSTALLED) ## Write the tables and pictures of README and docs/ anew
-	$(BIN)/python -m mnist_edge.field.examples docs/examples.png
-	$(BIN)/python -m export.challenge_page docs/challenge.png
-	$(BIN)/python -m export.readme README.md docs/challenge.md
+	$(BIN)/python -m tools.examples docs/examples.png
+	$(BIN)/python -m tools.challenge_page docs/challenge.png
+	$(BIN)/python -m tools.readme README.md docs/challenge.md
 
 .PHONY: samples
 samples: $(INSTALLED) ## Draw the sample pictures anew
-	$(BIN)/python -m mnist_edge.drawing artifacts/samples
+	$(BIN)/python -m mnist_edge.data.drawing artifacts/samples
 
 .PHONY: clean
 clean: ## Remove .venv and what tools left behind

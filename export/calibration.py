@@ -21,11 +21,11 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
 from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
 
 from export.confidence import UNKNOWN, Confidence
-from export.to_onnx import INPUT
-from mnist_edge.checkpoint import CHECKPOINT_FILE
-from mnist_edge.data import Split
+from mnist_edge.data.mnist import Split
 from mnist_edge.errors import CalibrationError, CalibrationNotFoundError
 from mnist_edge.files import write_bytes
+from mnist_edge.training.checkpoint import CHECKPOINT_FILE
+from runtime.contract import INPUT
 
 CALIBRATION_FILE = "calibration.json"
 METHOD = "minmax"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from onnx import ModelProto
 
-from export.budget import MAX_BYTES, check_bytes, check_parameters
 from export.calibration import (
     CALIBRATION_FILE,
     STRIDE,
@@ -17,13 +16,12 @@ from export.calibration import (
     save_table,
     table_beside,
 )
-from export.certificate import certify
+from export.checks import MAX_BYTES, check_bytes, check_parameters, check_saturation
 from export.confidence import fit_confidence
-from export.graph import PARAMETERS_KEY, operators
+from export.graph import operators
 from export.manifest import (
     CONTRACT,
     FORMAT,
-    MANIFEST_FILE,
     Manifest,
     accuracies_that_hold,
     file_entries,
@@ -34,21 +32,23 @@ from export.parity import FLOAT_TOLERANCE, INT8_GOLDEN_TOLERANCE, Parity, check_
 from export.publish import publish, staging
 from export.quantize import graph_to_quantize, quantize
 from export.to_onnx import OPSET, to_float_onnx
-from mnist_edge.checkpoint import CHECKPOINT_FILE, Checkpoint, load_checkpoint
-from mnist_edge.data import Split
+from mnist_edge.data.mnist import Split
 from mnist_edge.errors import ArtifactError
-from mnist_edge.layers import Layer, layers_of, total_multiply_adds
 from mnist_edge.machine import installed_versions
-from mnist_edge.models import MAX_PARAMETERS
-from mnist_edge.training import split_held_out
-
-ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
-TEMPERATURE_KEY, REJECT_BELOW_KEY = "mnist_edge.temperature", "mnist_edge.reject_below"
-"""Entries of a model's metadata, as `runtime.model_files` reads them."""
-
-FLOAT_FILE = "model.onnx"
-INT8_FILE = "model.int8.onnx"
-GOLDEN_FILE = "golden.npz"
+from mnist_edge.training.checkpoint import CHECKPOINT_FILE, Checkpoint, load_checkpoint
+from mnist_edge.training.layers import Layer, layers_of, total_multiply_adds
+from mnist_edge.training.loop import split_held_out
+from mnist_edge.training.models import MAX_PARAMETERS
+from runtime.contract import (
+    ARTIFACTS,
+    FLOAT_FILE,
+    GOLDEN_FILE,
+    INT8_FILE,
+    MANIFEST_FILE,
+    PARAMETERS_KEY,
+    REJECT_BELOW_KEY,
+    TEMPERATURE_KEY,
+)
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _export(
 
     float_onnx = to_float_onnx(checkpoint.model)
     int8_onnx = quantize(float_onnx, table)
-    certificate = certify(int8_onnx)
+    certificate = check_saturation(int8_onnx)
     facts = {
         "mnist_edge.architecture": checkpoint.architecture,
         PARAMETERS_KEY: str(parameters),

@@ -1,4 +1,4 @@
-"""An ONNX file as a list of layers, as `mnist_edge.layers` gives it of a PyTorch network."""
+"""An ONNX file as a list of layers, as `mnist_edge.training.layers` gives it of a PyTorch network."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, numpy_helper
 
 from mnist_edge.errors import ArtifactError
-from mnist_edge.layers import Layer
-
-PARAMETERS_KEY = "mnist_edge.parameters"
-"""The entry of a model's metadata that states its network's parameters."""
+from mnist_edge.training.layers import Layer
+from runtime.contract import PARAMETERS_KEY
 
 
 def load_graph(path: Path) -> ModelProto:

@@ -8,19 +8,18 @@ from typing import Any
 
 from export.model_card import model_card
 from export.publish import publish, staging
-from mnist_edge.data import DIGITS, IMAGE_SIZE
 from mnist_edge.errors import ArtifactError
-from mnist_edge.evaluation import ConfidenceEvaluation, Evaluation
-from mnist_edge.field.rejection import RejectionResult
-from mnist_edge.field.suite import FieldResult, mean_accuracy
+from mnist_edge.evaluation.metrics import ConfidenceEvaluation, Evaluation
+from mnist_edge.evaluation.rejection import RejectionResult
+from mnist_edge.evaluation.robustness import RobustnessResult, mean_accuracy
 from mnist_edge.files import sha256_of
+from runtime.contract import CLASSES, IMAGE_SIZE, INPUT, MANIFEST_FILE, OUTPUT
 
-MANIFEST_FILE = "manifest.json"
 CARD_FILE = "README.md"
 FORMAT = 1
 CONTRACT = {
-    "input": {"name": "image", "dtype": "uint8", "shape": ["N", 1, IMAGE_SIZE, IMAGE_SIZE], "range": [0, 255]},
-    "output": {"name": "logits", "dtype": "float32", "shape": ["N", DIGITS]},
+    "input": {"name": INPUT, "dtype": "uint8", "shape": ["N", 1, IMAGE_SIZE, IMAGE_SIZE], "range": [0, 255]},
+    "output": {"name": OUTPUT, "dtype": "float32", "shape": ["N", CLASSES]},
 }
 
 Manifest = dict[str, Any]
@@ -96,15 +95,18 @@ def record_accuracies(
     )
 
 
-def record_field(model: Path, results: Sequence[FieldResult]) -> None:
-    """Write what a model made of the field suite into its folder's manifest and model card.
+def record_robustness(model: Path, results: Sequence[RobustnessResult]) -> None:
+    """Write what a model made of the robustness suite into its folder's manifest and model card.
 
     Raises:
         ArtifactError: the manifest is damaged, or the model is not the one that it names.
     """
     kinds = {f"{result.group}, {result.kind}": result.accuracy for result in results}
     means = {group: mean_accuracy(results, group) for group in ("photograph", "corruption")}
-    _record(model.parent, {model.name: {"field": {"images_a_kind": results[0].images, "means": means, "kinds": kinds}}})
+    _record(
+        model.parent,
+        {model.name: {"robustness": {"images_per_kind": results[0].images, "means": means, "kinds": kinds}}},
+    )
 
 
 def record_rejection(model: Path, result: RejectionResult) -> None:

@@ -92,17 +92,17 @@ def _augmentation(recipe: dict[str, Any]) -> str:
 
 
 def _failures(manifest: dict[str, Any]) -> str:
-    """Give the kinds of the field suite that the int8 model is worst at."""
-    field = manifest["accuracy"].get("model.int8.onnx", {}).get("field")
-    if field is None:
-        return (
-            f"Not measured on the field suite yet: `mnist-edge evaluate {manifest['name']} --suite field --record`.\n"
-        )
-    worst = sorted(field["kinds"].items(), key=lambda kind: kind[1])[:_WORST_KINDS]
+    """Give the kinds of the robustness suite that the int8 model is worst at."""
+    robustness = manifest["accuracy"].get("model.int8.onnx", {}).get("robustness")
+    if robustness is None:
+        command = f"mnist-edge evaluate {manifest['name']} --suite robustness --record"
+        return f"Not measured on the robustness suite yet: `{command}`.\n"
+    worst = sorted(robustness["kinds"].items(), key=lambda kind: kind[1])[:_WORST_KINDS]
     rows = "\n".join(f"| {kind} | {accuracy:.1%} |" for kind, accuracy in worst)
-    means = field["means"]
+    means = robustness["means"]
     return (
-        f"The field suite turns {field['images_a_kind']:,} test images into each kind of photograph and corruption: "
+        f"The robustness suite turns {robustness['images_per_kind']:,} test images into each kind of photograph and "
+        "corruption: "
         f"{means['photograph']:.2%} and\n{means['corruption']:.2%} are named rightly in the mean. The worst kinds:\n\n"
         f"| kind | accuracy |\n| --- | ---: |\n{rows}\n"
     )

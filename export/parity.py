@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from torch import nn
 
-from export.to_onnx import INPUT
-from mnist_edge.drawing import draw_digits
+from mnist_edge.data.drawing import draw_digits
 from mnist_edge.errors import ParityError
-from mnist_edge.training import model_logits
+from mnist_edge.training.loop import model_logits
+from runtime.contract import INPUT
 
 # The tolerances of the whole project. Logits of these networks span about -15 to 20.
 FLOAT_TOLERANCE = 1e-4

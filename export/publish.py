@@ -44,7 +44,7 @@ def publish(staged: Path, folder: Path) -> None:
         OSError: the folder cannot be replaced; it is as it was.
     """
     for path in (*staged.iterdir(), staged):
-        _reach_disk(path)
+        fsync_path(path)
     if not folder.exists():
         staged.rename(folder)
     elif not _exchange(staged, folder):
@@ -55,10 +55,11 @@ def publish(staged: Path, folder: Path) -> None:
         except OSError:
             aside.rename(folder)
             raise
-    _reach_disk(folder.parent)
+    fsync_path(folder.parent)
 
 
-def _reach_disk(path: Path) -> None:
+def fsync_path(path: Path) -> None:
+    """Flush a file or a folder to the disk."""
     if path.is_dir() and os.name == "nt":  # Windows has no way to flush a folder
         return
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)

@@ -21,11 +21,11 @@ from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from export.calibration import CalibrationTable
 from export.layout import lay_out
-from export.to_onnx import INPUT
 from mnist_edge.errors import ExportError
+from runtime.contract import INPUT
 
 
-def core_graph(model: ModelProto) -> ModelProto:
+def strip_input_scaling(model: ModelProto) -> ModelProto:
     """Cut the conversion of pixels off a float graph: the result takes float32 0..1 instead of uint8.
 
     Raises:
@@ -57,7 +57,7 @@ def graph_to_quantize(model: ModelProto) -> ModelProto:
     Args:
         model: as `to_onnx.to_float_onnx` gives it.
     """
-    return lay_out(core_graph(model))
+    return lay_out(strip_input_scaling(model))
 
 
 def quantize(model: ModelProto, table: CalibrationTable) -> ModelProto:

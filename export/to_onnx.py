@@ -13,10 +13,8 @@ import torch
 from onnx import GraphProto, ModelProto
 from torch import nn
 
-from mnist_edge.data import IMAGE_SIZE
+from runtime.contract import IMAGE_SIZE, INPUT, OUTPUT
 
-INPUT = "image"
-OUTPUT = "logits"
 BATCH = "N"
 OPSET = 20
 """Newer versions of QuantizeLinear are not implemented everywhere."""

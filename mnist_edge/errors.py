@@ -21,7 +21,7 @@ Each is also the builtin that a caller would catch, and its message says what to
         ├── CalibrationNotFoundError  (FileNotFoundError)
         ├── CalibrationError       (ValueError)
         ├── ArtifactError          (ValueError)
-        └── GateError
+        └── CheckFailedError
             ├── BudgetError        (ValueError)
             ├── SaturationError    (ArithmeticError)
             └── ParityError        (ArithmeticError)
@@ -211,11 +211,11 @@ class ArtifactError(ExportError, ValueError):
         super().__init__(f"{path}: {problem}")
 
 
-class GateError(ExportError):
+class CheckFailedError(ExportError):
     """A check that an export must pass did not pass."""
 
 
-class SaturationError(GateError, ValueError):
+class SaturationError(CheckFailedError, ValueError):
     """An int8 model's sums may differ between processors."""
 
     def __init__(self, weights: str, problem: str) -> None:
@@ -224,7 +224,7 @@ class SaturationError(GateError, ValueError):
         super().__init__(f"{weights}: {problem}. Quantise the weights with 7 bits (reduce_range).")
 
 
-class BudgetError(GateError, ValueError):
+class BudgetError(CheckFailedError, ValueError):
     """A model has too many parameters or its file too many bytes."""
 
     def __init__(self, what: str, actual: int, limit: str, remedy: str) -> None:
@@ -233,7 +233,7 @@ class BudgetError(GateError, ValueError):
         super().__init__(f"{what}: {actual:,}, but the budget is {limit}. {remedy}")
 
 
-class ParityError(GateError, ArithmeticError):
+class ParityError(CheckFailedError, ArithmeticError):
     """An exported model does not answer as PyTorch does."""
 
     def __init__(self, model: str, problem: str) -> None:

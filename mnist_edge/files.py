@@ -1,14 +1,25 @@
-"""Files that are either the former ones or the new ones, and their digests."""
+"""Files that are written whole or not at all, their digests, and JSON files of results."""
 
 import glob
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mnist_edge.errors import ResultsError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_RESULTS_FORMAT = 1
+_Results = TypeVar("_Results", bound="DataclassInstance")
 
 _TEMPORARY_SUFFIX = ".part"
 _LEFT_BEHIND_SECONDS = 3_600
@@ -16,7 +27,7 @@ _LEFT_BEHIND_SECONDS = 3_600
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` that takes its place when the block ends well.
 
     The content reaches the disk before the name changes. If the block raises, the former file
@@ -68,7 +79,7 @@ def _remove_left_behind(path: Path) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a whole file atomically."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content)
 
 
@@ -76,3 +87,30 @@ def sha256_of(path: Path) -> str:
     """Give the SHA-256 of a file's bytes, in lower-case hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def save_results(path: Path, results: "DataclassInstance") -> None:
+    """Write results as JSON, atomically.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    content = {"kind": type(results).__name__, "format": _RESULTS_FORMAT, **asdict(results)}
+    write_bytes(path, f"{json.dumps(content, indent=1)}\n".encode())
+
+
+def load_results(path: Path, kind: type[_Results]) -> _Results:
+    """Read results of a kind that `save_results` wrote.
+
+    Raises:
+        ResultsError: it is no such file.
+    """
+    import msgspec
+
+    try:
+        content: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict)
+        if (content.get("kind"), content.get("format")) != (kind.__name__, _RESULTS_FORMAT):
+            raise ResultsError(path, "another kind or format")
+        return msgspec.convert(content, kind)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ResultsError(path, str(error)) from error

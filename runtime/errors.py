@@ -13,7 +13,7 @@ Each is also the builtin that a caller would catch, and its message says what to
     └── ModelError
         ├── ModelNotFoundError     (FileNotFoundError)
         ├── ModelFormatError       (ValueError)
-        ├── ModelContractError     (ValueError)
+        ├── ModelSignatureError     (ValueError)
         ├── ModelGraphError        (ValueError)
         ├── ModelDigestError       (ValueError)
         ├── SettingsError          (ValueError)
@@ -108,7 +108,7 @@ class ModelFormatError(ModelError, ValueError):
         super().__init__(f"{path}: {problem}")
 
 
-class ModelContractError(ModelError, ValueError):
+class ModelSignatureError(ModelError, ValueError):
     """A model takes or gives something else than the digit networks do."""
 
     def __init__(self, path: str, what: str, found: str, expected: str) -> None:

@@ -12,20 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .contract import ARTIFACTS, INT8_FILE, MANIFEST_FILE, REJECT_BELOW_KEY, TEMPERATURE_KEY
 from .errors import ModelDigestError, ModelFormatError, ModelNotFoundError
 from .model_graph import check_graph
 
-ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
-"""The packaged models: beside this package in a checkout as in an installed wheel."""
-
-TEMPERATURE_KEY, REJECT_BELOW_KEY = "mnist_edge.temperature", "mnist_edge.reject_below"
-"""Entries of a model's metadata: how its logits become probabilities, and which of them to trust."""
-
 _MAX_GOLDEN_BYTES = 10_000_000
 """More are not unpacked: a small file may hold any number."""
-
-MODEL_FILE = "model.int8.onnx"
-MANIFEST_FILE = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -141,14 +133,14 @@ def _find(model: str | os.PathLike[str]) -> Path:
     """Give the path of a model's file. A bare name is a packaged model, anything else a path."""
     if isinstance(model, str) and model == Path(model).name and not Path(model).suffix:
         folder = ARTIFACTS / model
-        if not (folder / MODEL_FILE).is_file() and not Path(model).exists():
-            names = sorted(path.parent.name for path in ARTIFACTS.glob(f"*/{MODEL_FILE}"))
+        if not (folder / INT8_FILE).is_file() and not Path(model).exists():
+            names = sorted(path.parent.name for path in ARTIFACTS.glob(f"*/{INT8_FILE}"))
             raise ModelNotFoundError(repr(model), f"Packaged are: {', '.join(names) or 'none'}. Or give a path.")
-        if (folder / MODEL_FILE).is_file():
-            return folder / MODEL_FILE
+        if (folder / INT8_FILE).is_file():
+            return folder / INT8_FILE
     path = Path(model)
     if path.is_dir():
-        path = path / MODEL_FILE
+        path = path / INT8_FILE
     if not path.is_file():
         raise ModelNotFoundError(str(path), "Export one with: mnist-edge export")
     return path

@@ -11,10 +11,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from .contract import IMAGE_SIZE
 from .errors import BlankImageError, ImageShapeError, ImageTypeError, SelftestError, SettingsError
 from .images import ImageSource, read_image
 from .model_files import load_golden, load_model, read_confidence
-from .preprocess import SIZE, preparation
+from .preprocess import preparation
 from .session import Session
 
 
@@ -92,7 +93,7 @@ class Predictor:
             ModelNotFoundError: there is no such model.
             ModelFormatError: the file is no ONNX model, or its manifest is damaged.
             ModelDigestError: the file is not the one that its manifest names, or that `sha256` pins.
-            ModelContractError: the model is for something else.
+            ModelSignatureError: the model is for something else.
             ModelGraphError: the model has custom operators, subgraphs or tensors in other files.
             SettingsError: a setting that makes no sense here.
         """
@@ -196,12 +197,12 @@ class Predictor:
         if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
             found = pixels.dtype if isinstance(pixels, np.ndarray) else type(pixels).__name__
             raise ImageTypeError(f"prepared pixels must be a uint8 array, 0 to 255, not {found}")
-        if pixels.shape[1:] not in ((SIZE, SIZE), (1, SIZE, SIZE)):
+        if pixels.shape[1:] not in ((IMAGE_SIZE, IMAGE_SIZE), (1, IMAGE_SIZE, IMAGE_SIZE)):
             raise ImageShapeError(
-                f"prepared pixels have shape {list(pixels.shape)}; they must be [N, {SIZE}, {SIZE}] or "
-                f"[N, 1, {SIZE}, {SIZE}]. For a picture of any size use predict."
+                f"prepared pixels have shape {list(pixels.shape)}; they must be [N, {IMAGE_SIZE}, {IMAGE_SIZE}] or "
+                f"[N, 1, {IMAGE_SIZE}, {IMAGE_SIZE}]. For a picture of any size use predict."
             )
-        batch = pixels.reshape(-1, 1, SIZE, SIZE)
+        batch = pixels.reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE)
         return (self._session or self._start()).logits(batch)
 
     def selftest(self) -> SelftestReport:
@@ -285,7 +286,7 @@ def prepare_source(image: ImageSource, accept_blank: bool = True) -> PreparedDig
     except BlankImageError as error:
         if not accept_blank:
             raise
-        return PreparedDigit(np.zeros((SIZE, SIZE), np.uint8), str(error))
+        return PreparedDigit(np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8), str(error))
 
 
 def softmax(logits: NDArray[np.float32], digits: NDArray[np.int64]) -> NDArray[np.float32]:

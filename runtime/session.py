@@ -7,21 +7,20 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from .errors import ModelContractError, ModelFormatError
+from .contract import CLASSES, IMAGE_SIZE, INPUT, OUTPUT
+from .errors import ModelFormatError, ModelSignatureError
 from .model_files import ModelFile
-from .preprocess import SIZE
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-CLASSES = 10
 BATCH_SIZE = 64
 """Images a run: a call's own cost vanishes, and what is between the layers stays in a processor's cache."""
 MIN_SHARE = 32
 """Fewer images are not worth a thread of their own: waking it takes as long."""
 
-_INPUT = ("image", "tensor(uint8)", (1, SIZE, SIZE))
-_OUTPUT = ("logits", "tensor(float)", (CLASSES,))
+_INPUT_SIGNATURE = (INPUT, "tensor(uint8)", (1, IMAGE_SIZE, IMAGE_SIZE))
+_OUTPUT_SIGNATURE = (OUTPUT, "tensor(float)", (CLASSES,))
 
 
 class Session:
@@ -36,7 +35,7 @@ class Session:
 
         Raises:
             ModelFormatError: not an ONNX model that onnxruntime can run.
-            ModelContractError: other inputs or outputs than a digit network has.
+            ModelSignatureError: other inputs or outputs than a digit network has.
         """
         options = onnxruntime.SessionOptions()
         # Images are shared out among threads here: within one, waking another thread costs more than it does.
@@ -53,10 +52,10 @@ class Session:
                 providers=list(providers),
                 enable_fallback=0,  # it would print that it tries again
             )
-            _check_contract(str(file.path), "input", self._session.get_inputs(), _INPUT)
-            _check_contract(str(file.path), "output", self._session.get_outputs(), _OUTPUT)
+            _check_signature(str(file.path), "input", self._session.get_inputs(), _INPUT_SIGNATURE)
+            _check_signature(str(file.path), "output", self._session.get_outputs(), _OUTPUT_SIGNATURE)
             self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
-        except ModelContractError:
+        except ModelSignatureError:
             raise
         except Exception as error:  # onnxruntime's own errors share no other base
             raise ModelFormatError(str(file.path), f"no ONNX model that onnxruntime can run ({error})") from error
@@ -98,7 +97,7 @@ class Session:
 
     def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:
-            logits: NDArray[np.float32] = self._session.run(None, {_INPUT[0]: batch})[0]
+            logits: NDArray[np.float32] = self._session.run(None, {INPUT: batch})[0]
         except Exception as error:
             raise self._failure(error) from error
         if logits.shape != (len(batch), CLASSES):
@@ -108,10 +107,10 @@ class Session:
     def _logits_of_one(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         bound = self._of_thread.__dict__
         if not bound:
-            pixels, logits = np.zeros((1, 1, SIZE, SIZE), np.uint8), np.zeros((1, CLASSES), np.float32)
+            pixels, logits = np.zeros((1, 1, IMAGE_SIZE, IMAGE_SIZE), np.uint8), np.zeros((1, CLASSES), np.float32)
             binding = self._session.io_binding()
-            binding.bind_ortvalue_input(_INPUT[0], onnxruntime.OrtValue.ortvalue_from_numpy(pixels))
-            binding.bind_ortvalue_output(_OUTPUT[0], onnxruntime.OrtValue.ortvalue_from_numpy(logits))
+            binding.bind_ortvalue_input(INPUT, onnxruntime.OrtValue.ortvalue_from_numpy(pixels))
+            binding.bind_ortvalue_output(OUTPUT, onnxruntime.OrtValue.ortvalue_from_numpy(logits))
             bound.update(pixels=pixels, logits=logits, binding=binding)
         bound["pixels"][...] = image
         try:
@@ -131,10 +130,10 @@ def _pool(threads: int) -> "ThreadPoolExecutor":
     return ThreadPoolExecutor(threads, "mnist-edge")
 
 
-def _check_contract(path: str, what: str, found: list[Any], expected: tuple[str, str, tuple[int, ...]]) -> None:
+def _check_signature(path: str, what: str, found: list[Any], expected: tuple[str, str, tuple[int, ...]]) -> None:
     """Compare a session's inputs or outputs with the one that the contract names; any batch size must fit."""
     name, dtype, shape = expected
     fits = [(node.name, node.type, tuple(node.shape[1:])) for node in found] == [expected]
     if not fits or isinstance(found[0].shape[0], int):
         described = "; ".join(f"{node.name} {node.type} {node.shape}" for node in found) or "none"
-        raise ModelContractError(path, what, described, f"{name} {dtype} {['N', *shape]}")
+        raise ModelSignatureError(path, what, described, f"{name} {dtype} {['N', *shape]}")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_edge.data import Split, data_directory, load_split, missing_files
+from mnist_edge.data.mnist import Split, data_directory, load_split, missing_files
 
 ROOT = Path(__file__).resolve().parent.parent
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -33,6 +33,12 @@ def artifacts() -> Path:
 @pytest.fixture(scope="session")
 def samples() -> Path:
     return ROOT / "artifacts" / "samples"
+
+
+@pytest.fixture(scope="session", params=["v1", "v2"])
+def name(request: pytest.FixtureRequest) -> str:
+    """The name of each packaged model in turn."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ def test_it_holds_what_a_device_needs(wheel: Path) -> None:
         held = {path.rpartition("/")[2] for path in entries if path.startswith(f"artifacts/{name}/")}
         assert held == {"README.md", "golden.npz", "manifest.json", "model.int8.onnx"}
     assert not [path for path in entries if path.startswith("tests/") or "samples" in path or "__pycache__" in path]
-    assert sum(entries.values()) <= 500_000
+    assert sum(entries.values()) <= 600_000
 
 
 def test_it_predicts_with_the_base_dependencies_only(installed: Path, samples: Path, tmp_path: Path) -> None:
@@ -85,18 +85,11 @@ def test_it_checks_itself(installed: Path, tmp_path: Path) -> None:
     assert found.stdout.count("passed") == 2
 
 
-@pytest.mark.parametrize("command", ["train v1", "export", "calibrate v1", "inspect v1", "data"])
+@pytest.mark.parametrize("command", ["train v1", "export", "calibrate v1", "inspect v1", "data", "benchmark"])
 def test_what_needs_more_says_what_to_install(installed: Path, tmp_path: Path, command: str) -> None:
     found = _run([installed / "mnist-edge", *command.split()], tmp_path)
     assert found.returncode == 1
     assert "pip install 'mnist-edge[train]'" in found.stderr
-
-
-def test_what_only_the_repository_has_says_so(installed: Path, tmp_path: Path) -> None:
-    found = _run([installed / "mnist-edge", "benchmark"], tmp_path)
-    assert found.returncode == 1
-    assert "make install" in found.stderr
-    assert "Traceback" not in found.stderr
 
 
 def test_it_evaluates_without_pytorch(installed: Path, mnist_directory: Path, tmp_path: Path) -> None:

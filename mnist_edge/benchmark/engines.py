@@ -40,7 +40,7 @@ class PyTorch:
     def __init__(self, path: Path, *, threads: int) -> None:
         import torch
 
-        from mnist_edge.checkpoint import load_checkpoint
+        from mnist_edge.training.checkpoint import load_checkpoint
 
         torch.set_num_threads(threads)
         self._model: Any = load_checkpoint(path).model.eval()

@@ -21,7 +21,7 @@ import numpy as np
 
 from mnist_edge.benchmark.engines import Engine
 from mnist_edge.benchmark.results import Measured, Spread, Timing
-from mnist_edge.data import Split
+from mnist_edge.data.mnist import Split
 from mnist_edge.errors import BenchmarkError
 
 BATCHES = (1, 16, 256)

@@ -20,11 +20,11 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Subset
 
 from mnist_edge.benchmark.results import Spread, TrainingBenchmark, TrainingTiming
-from mnist_edge.data import FILES, SplitName, load_split
+from mnist_edge.data.mnist import FILES, SplitName, load_split
 from mnist_edge.machine import describe_machine, installed_versions
-from mnist_edge.models import build_model
-from mnist_edge.recipes import Recipe, find_recipe
-from mnist_edge.training import train
+from mnist_edge.training.loop import train
+from mnist_edge.training.models import build_model
+from mnist_edge.training.recipes import Recipe, find_recipe
 
 OURS = "mnist-edge"
 WAYS = {OURS: None, "DataLoader": 0, "DataLoader, 2 processes": 2}

@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from mnist_edge.data import Split
-from mnist_edge.evaluation import Evaluation
-from mnist_edge.recipes import find_recipe
-from mnist_edge.steps import Step
-from mnist_edge.training import model_logits, steps_an_epoch, train
+from mnist_edge.data.mnist import Split
+from mnist_edge.evaluation.metrics import Evaluation
+from mnist_edge.training.loop import model_logits, steps_per_epoch, train
+from mnist_edge.training.progress import Step
+from mnist_edge.training.recipes import find_recipe
 
 VALIDATION_IMAGES = 6_000
 _VALIDATIONS = 20
 
 
 @dataclass(frozen=True)
-class Watched:
+class TrainingHistory:
     """A trained network, its steps, and its answers to the test images: digits `[N]`, probabilities `[N, 10]`."""
 
     name: str
@@ -39,7 +39,7 @@ def watch(
     seed: int = 0,
     threads: int | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
-) -> Watched:
+) -> TrainingHistory:
     """Train by a recipe, with some images held out to draw a curve of.
 
     Args:
@@ -67,13 +67,13 @@ def watch(
         training,
         seed=seed,
         threads=threads,
-        validate_every=max(1, steps_an_epoch(chosen, images) // _VALIDATIONS),
+        validate_every=max(1, steps_per_epoch(chosen, images) // _VALIDATIONS),
         on_step=note,
     )
     logits = model_logits(result.model, test.images).astype(np.float64)
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     digits = logits.argmax(axis=1)
-    return Watched(
+    return TrainingHistory(
         name=architecture,
         model=result.model,
         steps=tuple(steps),

@@ -9,15 +9,15 @@ from typing import Literal
 
 from matplotlib.figure import Figure
 
-from mnist_edge.comparison import Comparison
-from mnist_edge.data import Split
-from mnist_edge.evaluation import expected_calibration_error
+from mnist_edge.benchmark.comparison import Comparison
+from mnist_edge.data.mnist import Split
+from mnist_edge.evaluation.metrics import expected_calibration_error
 from mnist_edge.files import write_bytes
-from mnist_edge.layers import layers_of, total_multiply_adds
 from mnist_edge.machine import describe_machine, installed_versions
-from mnist_edge.models import count_parameters
 from mnist_edge.report import pictures
-from mnist_edge.report.history import Watched
+from mnist_edge.report.history import TrainingHistory
+from mnist_edge.training.layers import layers_of, total_multiply_adds
+from mnist_edge.training.models import count_parameters
 
 PAGE_FILE = "index.html"
 _DOTS_PER_INCH = 130
@@ -34,7 +34,7 @@ _HEADINGS = ("network", "parameters", "multiply-adds", "top-1", "calibration err
 
 
 def write_report(
-    out: Path, networks: Sequence[Watched], test: Split, recipe: str, seed: int, compared: Comparison | None
+    out: Path, networks: Sequence[TrainingHistory], test: Split, recipe: str, seed: int, compared: Comparison | None
 ) -> Path:
     """Write the page and its pictures into a folder, and give the page's path.
 
@@ -83,7 +83,7 @@ on MNIST's {len(test.labels):,} test images.</p>
     return path
 
 
-def _of_network(found: Watched, test: Split) -> dict[str, tuple[Figure, str]]:
+def _of_network(found: TrainingHistory, test: Split) -> dict[str, tuple[Figure, str]]:
     """Draw what there is to see of a network: pictures with captions, by name."""
     digit = test.images[0]
     return {
@@ -129,7 +129,7 @@ def encode(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
     return drawn.getvalue()
 
 
-def _summary(networks: Sequence[Watched], test: Split) -> str:
+def _summary(networks: Sequence[TrainingHistory], test: Split) -> str:
     rows = []
     for found in networks:
         error = expected_calibration_error(found.probabilities.max(axis=1), found.digits == test.labels)

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import nn
 
-from mnist_edge.comparison import Comparison
-from mnist_edge.data import DIGITS, Split
-from mnist_edge.evaluation import expected_calibration_error
-from mnist_edge.layers import layers_of
-from mnist_edge.report.history import Watched
+from mnist_edge.benchmark.comparison import Comparison
+from mnist_edge.data.mnist import DIGITS, Split
+from mnist_edge.evaluation.metrics import expected_calibration_error
+from mnist_edge.report.history import TrainingHistory
+from mnist_edge.training.layers import layers_of
 
 _BLUE, _ORANGE, _GREY = "#1f6feb", "#d9730d", "#b6bec9"
 _BINS = 15
@@ -22,7 +22,7 @@ _WORST = 24
 _SHOWN_MAPS = 16
 
 
-def curves(found: Watched) -> Figure:
+def curves(found: TrainingHistory) -> Figure:
     """Draw loss and accuracy of the batches, smoothed, and the accuracy of the held-out images, over the steps."""
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
@@ -51,7 +51,7 @@ def curves(found: Watched) -> Figure:
     return figure
 
 
-def confusion(found: Watched) -> Figure:
+def confusion(found: TrainingHistory) -> Figure:
     """Draw how often each digit (row) was named as each (column)."""
     counts = np.array(found.evaluation.confusion)
     mistakes = counts.astype(float)
@@ -71,7 +71,7 @@ def confusion(found: Watched) -> Figure:
     return figure
 
 
-def worst_mistakes(found: Watched, test: Split) -> Figure:
+def worst_mistakes(found: TrainingHistory, test: Split) -> Figure:
     """Show the images that were named wrongly with the most confidence."""
     wrong = np.flatnonzero(found.digits != test.labels)
     confidence = found.probabilities.max(axis=1)
@@ -87,13 +87,13 @@ def worst_mistakes(found: Watched, test: Split) -> Figure:
     return figure
 
 
-def filters(found: Watched) -> Figure:
+def filters(found: TrainingHistory) -> Figure:
     """Show the kernels of the first convolution."""
     first = next(layer for layer in found.model.modules() if isinstance(layer, nn.Conv2d))
     return _tiles(first.weight.detach()[:, 0].numpy(), "coolwarm", symmetric=True)
 
 
-def feature_maps(found: Watched, digit: NDArray[np.uint8]) -> Figure:
+def feature_maps(found: TrainingHistory, digit: NDArray[np.uint8]) -> Figure:
     """Show one digit and the first channels of what each stage of convolutions makes of it."""
     stages = _stages(found.model, digit)
     columns = _SHOWN_MAPS // 2
@@ -133,7 +133,7 @@ def costs(model: nn.Module) -> Figure:
     return figure
 
 
-def reliability(found: Watched, test: Split) -> Figure:
+def reliability(found: TrainingHistory, test: Split) -> Figure:
     """Draw accuracy over confidence: on the diagonal, confidences mean what they say."""
     confidence, correct = found.probabilities.max(axis=1), found.digits == test.labels
     edges = np.linspace(0, 1, _BINS + 1)
@@ -165,7 +165,7 @@ def accuracy_against_parameters(found: Comparison) -> Figure:
     """Draw each compared network's mean accuracy, with its deviation, over its parameters."""
     figure = Figure(figsize=(7.5, 5.2), layout="constrained")
     panel = figure.subplots()
-    for one in found.contestants:
+    for one in found.networks:
         ours = one.name.startswith(("v1", "v2"))
         panel.errorbar(
             one.parameters,

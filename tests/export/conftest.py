@@ -8,12 +8,7 @@ from onnx import ModelProto
 from export.calibration import CalibrationTable, load_table
 from export.quantize import quantize
 from export.to_onnx import to_float_onnx
-from mnist_edge.checkpoint import Checkpoint, load_checkpoint
-
-
-@pytest.fixture(scope="session", params=["v1", "v2"])
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+from mnist_edge.training.checkpoint import Checkpoint, load_checkpoint
 
 
 @pytest.fixture(scope="session")

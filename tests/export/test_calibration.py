@@ -15,10 +15,10 @@ from export.calibration import CalibrationTable, load_table, record, save_table,
 from export.confidence import UNKNOWN
 from export.exporter import calibrate
 from export.quantize import graph_to_quantize
-from mnist_edge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from mnist_edge.data import Split
-from mnist_edge.drawing import draw_digits
+from mnist_edge.data.drawing import draw_digits
+from mnist_edge.data.mnist import Split
 from mnist_edge.errors import CalibrationError, CalibrationNotFoundError
+from mnist_edge.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
 
 def test_ranges_are_those_of_pytorchs_activations(checkpoint: Checkpoint, float_onnx: ModelProto) -> None:

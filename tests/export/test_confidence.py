@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from export.confidence import REJECTED_SHARE, fit_confidence
-from mnist_edge.evaluation import expected_calibration_error
+from mnist_edge.evaluation.metrics import expected_calibration_error
 
 
 def sampled(count: int, sharpness: float) -> tuple[np.ndarray, np.ndarray]:

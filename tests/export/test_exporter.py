@@ -11,14 +11,14 @@ import onnx
 import pytest
 
 from export.exporter import calibrate, export_checkpoints
-from export.manifest import read_manifest, record_accuracies, record_field, record_rejection
-from mnist_edge.checkpoint import load_checkpoint, save_checkpoint
-from mnist_edge.data import Split
-from mnist_edge.drawing import draw_digits
+from export.manifest import read_manifest, record_accuracies, record_rejection, record_robustness
+from mnist_edge.data.drawing import draw_digits
+from mnist_edge.data.mnist import Split
 from mnist_edge.errors import ArtifactError, BudgetError, CalibrationError
-from mnist_edge.evaluation import ConfidenceEvaluation, Evaluation
-from mnist_edge.field.rejection import RejectionPoint, RejectionResult
-from mnist_edge.field.suite import FieldResult
+from mnist_edge.evaluation.metrics import ConfidenceEvaluation, Evaluation
+from mnist_edge.evaluation.rejection import RejectionPoint, RejectionResult
+from mnist_edge.evaluation.robustness import RobustnessResult
+from mnist_edge.training.checkpoint import load_checkpoint, save_checkpoint
 from tests.conftest import Run
 
 MODELS = ["v1", "v2"]
@@ -117,18 +117,18 @@ def test_what_the_suites_show_stands_beside_the_accuracy(copied: Path) -> None:
     labels, model = np.arange(10), copied / "v2" / "model.int8.onnx"
     record_accuracies(copied / "v2", "ten images", {model.name: (Evaluation.of(labels, labels), HONEST)})
     shown = [
-        FieldResult("photograph", "shadow", images=10, correct=9, rejected=0),
-        FieldResult("photograph", "fine pen", images=10, correct=7, rejected=0),
-        FieldResult("corruption", "fog", images=10, correct=5, rejected=1),
+        RobustnessResult("photograph", "shadow", images=10, correct=9, rejected=0),
+        RobustnessResult("photograph", "fine pen", images=10, correct=7, rejected=0),
+        RobustnessResult("corruption", "fog", images=10, correct=5, rejected=1),
     ]
-    record_field(model, shown)
+    record_robustness(model, shown)
     own = RejectionPoint(reject_below=0.7, digits=0.1, blank_or_noise=0.9, unseen_class=0.6)
     record_rejection(model, RejectionResult(10, {"blank": 1.0, "words": 0.4, "signs": 0.2}, own, (own,)))
 
     entry = read_manifest(copied / "v2")["accuracy"][model.name]
     assert entry["top1"] == 1.0
-    assert entry["field"] == {
-        "images_a_kind": 10,
+    assert entry["robustness"] == {
+        "images_per_kind": 10,
         "means": {"photograph": pytest.approx(0.8), "corruption": 0.5},
         "kinds": {"photograph, shadow": 0.9, "photograph, fine pen": 0.7, "corruption, fog": 0.5},
     }

@@ -9,9 +9,9 @@ from onnx import ModelProto, NodeProto, TensorProto, helper
 from onnx.numpy_helper import from_array
 
 from export.graph import layers_of_graph, load_graph, network_parameters
-from mnist_edge.checkpoint import Checkpoint
 from mnist_edge.errors import ArtifactError
-from mnist_edge.layers import layers_of, total_multiply_adds
+from mnist_edge.training.checkpoint import Checkpoint
+from mnist_edge.training.layers import layers_of, total_multiply_adds
 
 
 def test_a_graph_computes_what_the_network_does(name: str, checkpoint: Checkpoint, float_onnx: ModelProto) -> None:

@@ -16,9 +16,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from onnx import NodeProto, helper, numpy_helper
 
-from export.exporter import ARTIFACTS, INT8_FILE
-from mnist_edge.data import Split
-from mnist_edge.drawing import draw_digits
+from mnist_edge.data.drawing import draw_digits
+from mnist_edge.data.mnist import Split
+from runtime.contract import ARTIFACTS, INT8_FILE
 
 Integers = NDArray[np.int64]
 

@@ -11,11 +11,11 @@ from torch import nn
 from torch.nn import functional
 
 from export.layout import block_weights, lay_out
-from export.quantize import core_graph
+from export.quantize import strip_input_scaling
 from export.to_onnx import to_float_onnx
-from mnist_edge.data import Split
-from mnist_edge.drawing import draw_digits
-from mnist_edge.models import PixelsToUnit
+from mnist_edge.data.drawing import draw_digits
+from mnist_edge.data.mnist import Split
+from mnist_edge.training.models import PixelsToUnit
 
 TOLERANCE = 1e-5
 
@@ -37,7 +37,7 @@ def _noise(count: int) -> NDArray[np.float32]:
 
 
 def test_the_committed_networks_are_the_same_laid_out(float_onnx: ModelProto) -> None:
-    plain = core_graph(float_onnx)
+    plain = strip_input_scaling(float_onnx)
     laid_out = lay_out(plain)
     assert _kinds(laid_out) != _kinds(plain)
     digits = draw_digits(30).images[:, None].astype(np.float32) / np.float32(255)
@@ -46,7 +46,7 @@ def test_the_committed_networks_are_the_same_laid_out(float_onnx: ModelProto) ->
 
 
 def test_they_are_the_same_on_the_real_test_images(float_onnx: ModelProto, mnist_test: Split) -> None:
-    plain = core_graph(float_onnx)
+    plain = strip_input_scaling(float_onnx)
     images = mnist_test.images[:2_000, None].astype(np.float32) / np.float32(255)
     assert np.abs(_run(lay_out(plain), images) - _run(plain, images)).max() <= TOLERANCE
 
@@ -74,7 +74,7 @@ class _Network(nn.Module):
 )
 def test_any_number_of_channels_is_the_same_laid_out(channels: int, bias: bool, pooled: bool) -> None:
     torch.manual_seed(channels)
-    plain = core_graph(to_float_onnx(_Network(channels, bias=bias, pooled=pooled)))
+    plain = strip_input_scaling(to_float_onnx(_Network(channels, bias=bias, pooled=pooled)))
     laid_out = lay_out(plain)
     assert _kinds(laid_out).count("Reshape") == 4
     assert "GlobalAveragePool" not in _kinds(laid_out)
@@ -125,7 +125,7 @@ def test_other_first_blocks_are_left_as_they_are(layers: list[nn.Module]) -> Non
     network = _Other(*layers).eval()
     with torch.inference_mode():
         network(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
-    plain = core_graph(to_float_onnx(network))
+    plain = strip_input_scaling(to_float_onnx(network))
     laid_out = lay_out(plain)
     assert "blocks" not in [node.name for node in laid_out.graph.node]
     assert np.abs(_run(laid_out, _noise(2)) - _run(plain, _noise(2))).max() <= TOLERANCE
@@ -134,7 +134,7 @@ def test_other_first_blocks_are_left_as_they_are(layers: list[nn.Module]) -> Non
 @pytest.mark.parametrize("name", ["block.0.weight", "block.0.bias", "last.weight"])
 def test_what_is_computed_with_no_constant_is_left_as_it_is(name: str) -> None:
     torch.manual_seed(0)
-    plain = core_graph(to_float_onnx(_Network(4, bias=True, pooled=False)))
+    plain = strip_input_scaling(to_float_onnx(_Network(4, bias=True, pooled=False)))
     for node in plain.graph.node:
         for index, source in enumerate(node.input):
             if source == name:
@@ -155,7 +155,7 @@ def test_pixels_that_no_pool_reads_are_not_computed(size: int, computed: tuple[i
     ).eval()
     with torch.inference_mode():
         network(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
-    plain = core_graph(to_float_onnx(network))
+    plain = strip_input_scaling(to_float_onnx(network))
     laid_out = onnx.shape_inference.infer_shapes(lay_out(plain))
     (convolution,) = (node for node in laid_out.graph.node if node.op_type == "Conv")
     (value,) = (value for value in laid_out.graph.value_info if value.name == convolution.output[0])
@@ -168,4 +168,4 @@ def test_a_large_map_keeps_its_average_pool() -> None:
     """The linear layer would grow by the number of its pixels."""
     network = _Other(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.AdaptiveAvgPool2d(1))
     network(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
-    assert "GlobalAveragePool" in _kinds(lay_out(core_graph(to_float_onnx(network))))
+    assert "GlobalAveragePool" in _kinds(lay_out(strip_input_scaling(to_float_onnx(network))))

@@ -11,10 +11,10 @@ from torch import nn
 
 from export.parity import FLOAT_TOLERANCE, INT8_MIN_AGREEMENT, check_parity, golden_file
 from export.to_onnx import to_float_onnx
-from mnist_edge.checkpoint import Checkpoint
-from mnist_edge.drawing import draw_digits
-from mnist_edge.errors import GateError, ParityError
-from mnist_edge.training import model_logits
+from mnist_edge.data.drawing import draw_digits
+from mnist_edge.errors import CheckFailedError, ParityError
+from mnist_edge.training.checkpoint import Checkpoint
+from mnist_edge.training.loop import model_logits
 
 
 def _with_changed_weight(model: ModelProto, name_end: str, change: float) -> ModelProto:
@@ -41,7 +41,7 @@ def test_a_float_model_that_is_a_little_off_is_refused(
     spoilt = _with_changed_weight(float_onnx, "blocks.1.0.weight", 1.0001)
     with pytest.raises(ParityError, match="the float model does not answer as PyTorch does: logits differ") as caught:
         check_parity(checkpoint.model, spoilt, int8_onnx)
-    assert isinstance(caught.value, GateError)
+    assert isinstance(caught.value, CheckFailedError)
     assert isinstance(caught.value, ArithmeticError)
 
 

@@ -12,12 +12,12 @@ from onnx.reference import ReferenceEvaluator
 
 from export.calibration import CalibrationTable
 from export.parity import session_logits
-from export.quantize import _take_pixels, core_graph, quantize
-from mnist_edge.checkpoint import Checkpoint
-from mnist_edge.data import Split
-from mnist_edge.drawing import draw_digits
+from export.quantize import _take_pixels, quantize, strip_input_scaling
+from mnist_edge.data.drawing import draw_digits
+from mnist_edge.data.mnist import Split
 from mnist_edge.errors import ExportError
-from mnist_edge.training import model_logits
+from mnist_edge.training.checkpoint import Checkpoint
+from mnist_edge.training.loop import model_logits
 
 # What onnxruntime's session makes of the graphs: integer kernels from the first to the last.
 BLOCKS = [
@@ -130,4 +130,4 @@ def test_a_network_that_does_not_begin_with_pixels_is_refused() -> None:
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 10])],
     )
     with pytest.raises(ExportError, match="must begin by turning uint8 pixels"):
-        core_graph(helper.make_model(graph))
+        strip_input_scaling(helper.make_model(graph))

@@ -13,10 +13,10 @@ from torch import nn
 from export.graph import operators
 from export.parity import FLOAT_TOLERANCE, session_logits
 from export.to_onnx import to_float_onnx
-from mnist_edge.checkpoint import Checkpoint
-from mnist_edge.data import Split
-from mnist_edge.drawing import draw_digits
-from mnist_edge.training import model_logits
+from mnist_edge.data.drawing import draw_digits
+from mnist_edge.data.mnist import Split
+from mnist_edge.training.checkpoint import Checkpoint
+from mnist_edge.training.loop import model_logits
 
 OPERATORS = {
     "v1": {"Cast": 1, "Conv": 3, "Div": 1, "Gemm": 2, "MaxPool": 3, "Relu": 4, "Reshape": 1},

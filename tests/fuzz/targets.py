@@ -15,10 +15,10 @@ from PIL import Image
 
 from export.calibration import load_table
 from export.manifest import read_manifest
-from mnist_edge.checkpoint import load_checkpoint
-from mnist_edge.data import IdxFile, read_idx
-from mnist_edge.drawing import draw_digits
+from mnist_edge.data.drawing import draw_digits
+from mnist_edge.data.mnist import IdxFile, read_idx
 from mnist_edge.errors import CheckpointError, DataError, ExportError, MnistEdgeError
+from mnist_edge.training.checkpoint import load_checkpoint
 from runtime import ImageError, ModelError, Predictor
 from runtime.model_files import ModelFile, load_golden
 from runtime.model_graph import check_graph

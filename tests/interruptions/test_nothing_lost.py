@@ -16,9 +16,9 @@ import pytest
 import torch
 
 from export.exporter import calibrate
-from mnist_edge import data
-from mnist_edge.checkpoint import load_checkpoint, save_checkpoint
-from mnist_edge.drawing import draw_digits
+from mnist_edge.data import mnist as data
+from mnist_edge.data.drawing import draw_digits
+from mnist_edge.training.checkpoint import load_checkpoint, save_checkpoint
 from runtime import Predictor
 from tests.interruptions.work import KINDS, small_contents
 

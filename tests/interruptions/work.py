@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mnist_edge import data
-from mnist_edge.data import IdxFile
-from mnist_edge.drawing import draw_digits
+from mnist_edge.data import mnist as data
+from mnist_edge.data.drawing import draw_digits
+from mnist_edge.data.mnist import IdxFile
 
 _CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "shutil.copyfile")
 
@@ -44,10 +44,10 @@ def _watch(folder: Path, kill_at: int) -> list[str]:
 
 def train(folder: Path, _address: str) -> None:
     """Train for three epochs, or go on with a training that was killed."""
-    from mnist_edge.checkpoint import save_checkpoint
-    from mnist_edge.recipes import find_recipe
-    from mnist_edge.training import train as train_model
-    from mnist_edge.training_state import STATE_FILE, StateFile
+    from mnist_edge.training.checkpoint import save_checkpoint
+    from mnist_edge.training.loop import train as train_model
+    from mnist_edge.training.recipes import find_recipe
+    from mnist_edge.training.resume import STATE_FILE, StateFile
 
     recipe = replace(find_recipe("v1", "reference"), epochs=3)
     state = StateFile(folder / STATE_FILE, resume=True)

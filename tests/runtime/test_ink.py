@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_edge.drawing import draw_digit
+from mnist_edge.data.drawing import draw_digit
 from runtime.ink import (
     average_cells,
     close,

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_edge.drawing import draw_digits
+from mnist_edge.data.drawing import draw_digits
 from runtime import ImageError, Predictor
 
 DIGITS = draw_digits(200, 6).images

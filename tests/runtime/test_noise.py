@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_edge.drawing import draw_digit
+from mnist_edge.data.drawing import draw_digit
 from runtime.noise import ink_levels, neighbour_correlation, why_no_digit
 from runtime.parts import Marks
 from runtime.preprocess import preparation

@@ -24,17 +24,17 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 import runtime
-from mnist_edge.data import Split
-from mnist_edge.drawing import draw_digits
+from mnist_edge.data.drawing import draw_digits
+from mnist_edge.data.mnist import Split
 from runtime import Prediction, Predictor
 from runtime.errors import (
     BlankImageError,
     ImageShapeError,
     ImageTypeError,
-    ModelContractError,
     ModelDigestError,
     ModelFormatError,
     ModelNotFoundError,
+    ModelSignatureError,
     PredictorError,
     SelftestError,
     SettingsError,
@@ -303,7 +303,7 @@ LOGITS = ("logits", TensorProto.FLOAT, ["N", 10])
 )
 def test_a_model_with_another_contract_is_refused(tmp_path: Path, inputs: Any, output: Any) -> None:
     _save_model(tmp_path / "other.onnx", inputs, output)
-    with pytest.raises(ModelContractError) as caught:
+    with pytest.raises(ModelSignatureError) as caught:
         Predictor(tmp_path / "other.onnx")
     what, contract = (
         ("output", "logits tensor(float) ['N', 10]")

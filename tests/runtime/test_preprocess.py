@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnist_edge.data import Split
-from mnist_edge.drawing import draw_digit, draw_digits
+from mnist_edge.data.drawing import draw_digit, draw_digits
+from mnist_edge.data.mnist import Split
 from runtime import Predictor
 from runtime.errors import BlankImageError
 from runtime.preprocess import (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_edge.drawing import draw_digits
+from mnist_edge.data.drawing import draw_digits
 from runtime import Predictor, predict_stream
 from runtime.errors import ImageNotFoundError, UnreadableImageError
 

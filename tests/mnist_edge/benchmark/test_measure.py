@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mnist_edge.benchmark import measure as module
 from mnist_edge.benchmark.engines import Engine
 from mnist_edge.benchmark.measure import BATCHES, Contender, measure, steps
-from mnist_edge.data import Split
+from mnist_edge.data.mnist import Split
 from mnist_edge.errors import BenchmarkError
 
 LABELS = np.resize(np.arange(10, dtype=np.uint8), 300)

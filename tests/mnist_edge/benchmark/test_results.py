@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mnist_edge.benchmark.comparison import Comparison
 from mnist_edge.benchmark.plot import plot_benchmark
 from mnist_edge.benchmark.results import (
     Benchmark,
@@ -17,10 +18,9 @@ from mnist_edge.benchmark.results import (
     TrainingBenchmark,
     TrainingTiming,
 )
-from mnist_edge.comparison import Comparison
 from mnist_edge.errors import ResultsError
+from mnist_edge.files import load_results, save_results
 from mnist_edge.machine import Machine
-from mnist_edge.result_files import load_results, save_results
 
 MACHINE = Machine("a processor", ("avx2",), 2, "Linux x86_64", "3.11.7")
 

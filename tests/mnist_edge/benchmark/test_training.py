@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mnist_edge.benchmark.training import OURS, WAYS, measure_training
-from mnist_edge.recipes import find_recipe
+from mnist_edge.training.recipes import find_recipe
 
 
 @pytest.mark.slow

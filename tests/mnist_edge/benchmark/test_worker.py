@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mnist_edge.benchmark import worker
-from mnist_edge.drawing import draw_digits
+from mnist_edge.data.drawing import draw_digits
 
 DRAWN = draw_digits(600)
 

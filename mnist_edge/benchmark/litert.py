@@ -1,0 +1,190 @@
+"""Write a plain static int8 ONNX graph as a LiteRT model (`.tflite`), weight by weight and scale by scale.
+
+Only the benchmark needs it: LiteRT's own converter wants another PyTorch than this project's. The
+two files hold the same integers, so that the engines can be compared on the same arithmetic.
+LiteRT's 8-bit scheme is that of onnxruntime's quantiser with its default settings: signed activations
+with a zero point, signed weights per output channel without one, biases of 32 bits with the scale
+input × weight (https://ai.google.dev/edge/litert/models/quantization_spec). What differs is the order
+of axes, rows × columns × channels, so that weights are transposed.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import onnx
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto
+
+from mnist_edge.data.mnist import IMAGE_SIZE
+from mnist_edge.errors import ExportError
+from runtime.contract import INPUT
+
+_IDENTIFIER = b"TFL3"
+_SCHEMA_VERSION = 3
+_TYPES = {"int8": schema.TensorType.INT8, "int32": schema.TensorType.INT32}
+_MARKS = ("QuantizeLinear", "DequantizeLinear")
+_VERSIONS = {
+    schema.BuiltinOperator.CONV_2D: 3,
+    schema.BuiltinOperator.MAX_POOL_2D: 2,
+    schema.BuiltinOperator.MEAN: 2,
+    schema.BuiltinOperator.RESHAPE: 1,
+    schema.BuiltinOperator.FULLY_CONNECTED: 4,
+}
+"""The versions of LiteRT's operators that first took signed 8 bits."""
+
+
+def to_litert(model: ModelProto) -> bytes:
+    """Convert a graph that onnxruntime's `quantize_static` made of a float one with its default settings.
+
+    Args:
+        model: QDQ, signed 8-bit activations, of 3×3 convolutions with padding 1, 2×2 max-pooling, global
+            average pooling and linear layers.
+
+    Returns:
+        A `.tflite` file that takes int8 `[N, 28, 28, 1]`, pixel - 128, and gives int8 `[N, 10]`.
+
+    Raises:
+        ExportError: the graph holds something else.
+    """
+    return _Conversion(model).run()
+
+
+class _Conversion:
+    """The tensors and operators so far; `shapes` and `tensors` go by the float values of the ONNX graph."""
+
+    def __init__(self, model: ModelProto) -> None:
+        graph = model.graph
+        self.constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        self.nodes = list(graph.node)
+        self.quantised_by = {node.input[0]: node for node in self.nodes if node.op_type == "QuantizeLinear"}
+        self.dequantised_by = {node.output[0]: node for node in self.nodes if node.op_type == "DequantizeLinear"}
+        self.value_of = {node.input[0]: value for value, node in self.dequantised_by.items()}
+        self.subgraph = schema.SubGraphT()
+        self.subgraph.tensors, self.subgraph.operators = [], []
+        self.buffers = [schema.BufferT()]  # the first is for tensors without values
+        self.tensors: dict[str, int] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+
+    def run(self) -> bytes:
+        first = next(node for node in self.nodes if node.op_type == "QuantizeLinear")
+        image = self._add(first, (1, IMAGE_SIZE, IMAGE_SIZE, 1))
+        for node in self.nodes[self.nodes.index(first) + 1 :]:
+            if node.op_type not in _MARKS:
+                getattr(self, f"_{node.op_type.lower()}", self._unknown)(node)
+        self.subgraph.inputs, self.subgraph.outputs = [image], [len(self.subgraph.tensors) - 1]
+        file = schema.ModelT()
+        file.version, file.description = _SCHEMA_VERSION, INPUT
+        file.subgraphs, file.buffers = [self.subgraph], self.buffers
+        file.operatorCodes = [_code(operator, version) for operator, version in _VERSIONS.items()]
+        builder = flatbuffers.Builder()
+        builder.Finish(file.Pack(builder), _IDENTIFIER)
+        return bytes(builder.Output())
+
+    def _conv(self, node: NodeProto) -> None:
+        options = schema.Conv2DOptionsT()
+        options.padding = schema.Padding.SAME
+        options.strideW = options.strideH = options.dilationWFactor = options.dilationHFactor = 1
+        weights, scales = self._constant(node.input[1])
+        shape = (*self.shapes[node.input[0]][:3], len(weights))
+        self._linear("CONV_2D", options, node, weights.transpose(0, 2, 3, 1), scales, shape)
+
+    def _gemm(self, node: NodeProto) -> None:
+        weights, scales = self._constant(node.input[1])
+        before = self.shapes[node.input[0]]
+        if len(before) == 4:  # flattened as channels × rows × columns; here it is rows × columns × channels
+            _, rows, columns, channels = before
+            weights = weights.reshape(-1, channels, rows, columns).transpose(0, 2, 3, 1).reshape(len(weights), -1)
+        self._linear("FULLY_CONNECTED", schema.FullyConnectedOptionsT(), node, weights, scales, (1, len(weights)))
+
+    def _linear(
+        self,
+        operator: str,
+        options: Any,
+        node: NodeProto,
+        weights: NDArray[np.int8],
+        scales: NDArray[np.float32],
+        shape: tuple[int, ...],
+    ) -> None:
+        bias = self._constant(node.input[2])[0] if len(node.input) > 2 else np.zeros(len(weights), np.int32)
+        (input_scale,) = np.atleast_1d(self._constant(node.input[0])[1])
+        scales = np.broadcast_to(scales, len(weights))
+        held = [self._hold(node.input[1], weights, scales), self._hold(f"{node.name}.bias", bias, scales * input_scale)]
+        self._operate(operator, options, node, held, shape)
+
+    def _maxpool(self, node: NodeProto) -> None:
+        options = schema.Pool2DOptionsT()
+        options.padding = schema.Padding.VALID
+        options.strideW = options.strideH = options.filterWidth = options.filterHeight = 2
+        _, rows, columns, channels = self.shapes[node.input[0]]
+        self._operate("MAX_POOL_2D", options, node, [], (1, rows // 2, columns // 2, channels))
+
+    def _globalaveragepool(self, node: NodeProto) -> None:
+        axes = self._hold("axes", np.array([1, 2], np.int32))
+        self._operate("MEAN", schema.ReducerOptionsT(), node, [axes], (1, self.shapes[node.input[0]][-1]))
+
+    def _reshape(self, node: NodeProto) -> None:
+        """Let the flattened values be those before: a linear layer takes them in any shape."""
+        value = self.value_of[self.quantised_by[node.output[0]].output[0]]
+        self.tensors[value], self.shapes[value] = self.tensors[node.input[0]], self.shapes[node.input[0]]
+
+    def _unknown(self, node: NodeProto) -> None:
+        raise ExportError(f"the conversion to LiteRT knows no {node.op_type}")
+
+    def _operate(self, operator: str, options: Any, node: NodeProto, held: list[int], shape: tuple[int, ...]) -> None:
+        found = schema.OperatorT()
+        found.opcodeIndex = list(_VERSIONS).index(getattr(schema.BuiltinOperator, operator))
+        found.builtinOptions = options
+        found.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+        found.inputs = [self.tensors[node.input[0]], *held]
+        found.outputs = [self._add(self.quantised_by[node.output[0]], shape)]
+        self.subgraph.operators.append(found)
+
+    def _add(self, quantise: NodeProto, shape: tuple[int, ...]) -> int:
+        """Add the tensor of what a QuantizeLinear gives, for any number of images, and give its index."""
+        scale, zero_point = (self.constants[name] for name in quantise.input[1:3])
+        if zero_point.dtype != np.int8:
+            raise ExportError(f"the conversion to LiteRT takes signed 8-bit activations, not {zero_point.dtype}")
+        value = self.value_of[quantise.output[0]]
+        tensor = _tensor(value, shape, "int8", np.atleast_1d(scale), np.atleast_1d(zero_point))
+        tensor.shapeSignature = [-1, *shape[1:]]
+        self.subgraph.tensors.append(tensor)
+        self.tensors[value], self.shapes[value] = len(self.subgraph.tensors) - 1, shape
+        return self.tensors[value]
+
+    def _hold(self, name: str, values: NDArray[Any], scales: NDArray[np.float32] | None = None) -> int:
+        """Add a tensor of constants, their scales along the first axis, and give its index."""
+        zero_points = None if scales is None else np.zeros(len(scales))
+        tensor = _tensor(name, values.shape, str(values.dtype), scales, zero_points)
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+        self.buffers.append(buffer)
+        tensor.buffer = len(self.buffers) - 1
+        self.subgraph.tensors.append(tensor)
+        return len(self.subgraph.tensors) - 1
+
+    def _constant(self, value: str) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """Give what a DequantizeLinear reads: the integers, if they are constant, and their scales."""
+        node = self.dequantised_by[value]
+        return self.constants.get(node.input[0], np.empty(0)), self.constants[node.input[1]]
+
+
+def _tensor(
+    name: str, shape: Sequence[int], dtype: str, scales: NDArray[Any] | None, zero_points: NDArray[Any] | None
+) -> Any:
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape, tensor.type, tensor.buffer, tensor.hasRank = name, list(shape), _TYPES[dtype], 0, True
+    if scales is not None and zero_points is not None:
+        tensor.quantization = schema.QuantizationParametersT()
+        tensor.quantization.scale = scales.astype(np.float32)
+        tensor.quantization.zeroPoint = zero_points.astype(np.int64)
+    return tensor
+
+
+def _code(operator: int, version: int) -> Any:
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = operator
+    code.version = version
+    return code

@@ -1,0 +1,172 @@
+"""Digits drawn by code: test input where the data set is not at hand, and the golden images.
+
+Each digit is a skeleton of line segments that is bent, slanted, scaled and moved at random and then
+drawn with a round pen of random width. They are legible, not handwriting.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge.data.mnist import DIGITS, IMAGE_SIZE, Split
+
+_OVERSAMPLING = 4
+
+
+_Point = tuple[float, float]
+
+
+def _arc(centre: _Point, radii: _Point, start: float, stop: float) -> list[_Point]:
+    """Give points of an ellipse's arc; angles in degrees, 0 to the right, 90 downwards."""
+    angles = np.radians(np.linspace(start, stop, 17))
+    return [
+        (float(centre[0] + radii[0] * np.cos(angle)), float(centre[1] + radii[1] * np.sin(angle))) for angle in angles
+    ]
+
+
+# Strokes as points (x, y), x to the right and y downwards, in a field of -1..1 in height.
+_SKELETONS: tuple[tuple[list[_Point], ...], ...] = (
+    (_arc((0, 0), (0.62, 1.0), -90, 270),),
+    ([(-0.25, -0.7), (0.05, -1.0), (0.05, 1.0)],),
+    ([*_arc((0, -0.45), (0.58, 0.55), 180, 385), (-0.6, 1.0), (0.65, 1.0)],),
+    (_arc((-0.05, -0.5), (0.55, 0.5), 200, 450) + _arc((-0.05, 0.48), (0.62, 0.52), -90, 160),),
+    ([(0.2, -1.0), (-0.65, 0.3), (0.65, 0.3)], [(0.32, -0.3), (0.32, 1.0)]),
+    ([(0.55, -1.0), (-0.4, -1.0), (-0.48, -0.12), *_arc((-0.02, 0.35), (0.62, 0.62), -130, 140)],),
+    ([(0.35, -1.0), (-0.2, -0.5), *_arc((0.0, 0.42), (0.58, 0.58), 200, 560)],),
+    ([(-0.6, -0.95), (0.6, -0.95), (-0.1, 1.0)],),
+    (_arc((0, -0.5), (0.5, 0.48), -90, 270), _arc((0, 0.5), (0.6, 0.52), -90, 270)),
+    ([*_arc((0.0, -0.42), (0.55, 0.55), 0, -360), (0.45, 1.0)],),
+)
+
+
+# Letters that no digit looks like.
+_LETTERS: dict[str, tuple[list[_Point], ...]] = {
+    "A": ([(-0.6, 1.0), (0.0, -1.0), (0.6, 1.0)], [(-0.35, 0.2), (0.35, 0.2)]),
+    "E": ([(0.55, -1.0), (-0.5, -1.0), (-0.5, 1.0), (0.55, 1.0)], [(-0.5, 0.0), (0.4, 0.0)]),
+    "F": ([(0.55, -1.0), (-0.5, -1.0), (-0.5, 1.0)], [(-0.5, 0.0), (0.4, 0.0)]),
+    "H": ([(-0.55, -1.0), (-0.55, 1.0)], [(0.55, -1.0), (0.55, 1.0)], [(-0.55, 0.0), (0.55, 0.0)]),
+    "K": ([(-0.5, -1.0), (-0.5, 1.0)], [(0.55, -1.0), (-0.5, 0.1), (0.6, 1.0)]),
+    "M": ([(-0.7, 1.0), (-0.6, -1.0), (0.0, 0.3), (0.6, -1.0), (0.7, 1.0)],),
+    "N": ([(-0.55, 1.0), (-0.55, -1.0), (0.55, 1.0), (0.55, -1.0)],),
+    "P": ([(-0.5, 1.0), (-0.5, -1.0), *_arc((-0.1, -0.45), (0.6, 0.5), -90, 90), (-0.5, 0.05)],),
+    "R": ([(-0.5, 1.0), (-0.5, -1.0), *_arc((-0.1, -0.45), (0.6, 0.5), -90, 90), (-0.4, 0.05), (0.6, 1.0)],),
+    "T": ([(-0.7, -1.0), (0.7, -1.0)], [(0.0, -1.0), (0.0, 1.0)]),
+    "U": ([(-0.55, -1.0), *reversed(_arc((0.0, 0.4), (0.55, 0.6), 0, 180)), (0.55, -1.0)],),
+    "W": ([(-0.8, -1.0), (-0.4, 1.0), (0.0, -0.3), (0.4, 1.0), (0.8, -1.0)],),
+    "X": ([(-0.6, -1.0), (0.6, 1.0)], [(0.6, -1.0), (-0.6, 1.0)]),
+    "a": ([*_arc((-0.05, 0.3), (0.5, 0.6), -20, -330), (0.45, -0.4), (0.45, 1.0), (0.65, 1.0)],),
+    "d": ([*_arc((-0.1, 0.45), (0.5, 0.55), -20, -330), (0.4, -1.0), (0.4, 1.0)],),
+    "e": ([(-0.5, 0.2), (0.5, 0.2), *_arc((0.0, 0.2), (0.55, 0.75), 0, -310)],),
+    "h": ([(-0.5, -1.0), (-0.5, 1.0)], [(-0.5, 0.2), *_arc((0.0, 0.2), (0.5, 0.5), 180, 360), (0.5, 1.0)]),
+    "m": (
+        [(-0.9, -0.4), (-0.9, 1.0)],
+        [(-0.9, 0.1), *_arc((-0.45, 0.1), (0.45, 0.5), 180, 360), (0.0, 1.0)],
+        [(0.0, 0.1), *_arc((0.45, 0.1), (0.45, 0.5), 180, 360), (0.9, 1.0)],
+    ),
+    "n": ([(-0.5, -0.5), (-0.5, 1.0)], [(-0.5, 0.2), *_arc((0.0, 0.2), (0.5, 0.6), 180, 360), (0.5, 1.0)]),
+    "w": ([(-0.8, -0.5), (-0.4, 0.9), (0.0, -0.2), (0.4, 0.9), (0.8, -0.5)],),
+}
+
+
+def draw_digit(
+    digit: int, generator: np.random.Generator, size: int = IMAGE_SIZE, scale: float = 0.36
+) -> NDArray[np.uint8]:
+    """Draw one digit, bright on black.
+
+    Args:
+        digit: 0 to 9.
+        generator: decides on slant, proportions, position and pen.
+        size: of the square image, in pixels.
+        scale: half the digit's height, as a fraction of `size`.
+
+    Returns:
+        uint8 `[size, size]`.
+    """
+    return _draw(_SKELETONS[digit], generator, size, scale)
+
+
+def draw_letters(count: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Draw letters that no digit looks like, in turn, as `draw_digits` draws digits; uint8 `[count, 28, 28]`."""
+    generator = np.random.default_rng(seed)
+    letters = [_LETTERS[letter] for letter in sorted(_LETTERS)]
+    return np.stack([_draw(letters[index % len(letters)], generator, IMAGE_SIZE, 0.36) for index in range(count)])
+
+
+def _draw(
+    skeleton: tuple[list[_Point], ...], generator: np.random.Generator, size: int, scale: float
+) -> NDArray[np.uint8]:
+    """Bend, slant, scale and move a skeleton at random and draw it with a pen of random width."""
+    slant = generator.uniform(-0.05, 0.25)
+    stretch = np.array([generator.uniform(0.85, 1.1), generator.uniform(0.92, 1.0)]) * scale
+    turn = generator.uniform(-0.1, 0.1)
+    middle = 0.5 + generator.uniform(-0.02, 0.02, 2)
+    pen_radius = generator.uniform(0.1, 0.17) * scale
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+
+    samples = (np.arange(size * _OVERSAMPLING) + 0.5) / (size * _OVERSAMPLING)
+    squared_distance = np.full((len(samples), len(samples)), np.inf)
+    for stroke in skeleton:
+        points = np.array(stroke) + generator.normal(0, 0.02, (len(stroke), 2))
+        points[:, 0] -= slant * points[:, 1]
+        points = (points * stretch) @ rotation.T + middle
+        for start, stop in pairwise(points):
+            np.minimum(squared_distance, _squared_distance(samples, start, stop), out=squared_distance)
+    inside = (squared_distance <= pen_radius**2).astype(np.float64)
+    coverage = inside.reshape(size, _OVERSAMPLING, size, _OVERSAMPLING).mean(axis=(1, 3))
+    pixels: NDArray[np.uint8] = np.rint(coverage * 255).astype(np.uint8)
+    return pixels
+
+
+def _squared_distance(
+    samples: NDArray[np.float64], start: NDArray[np.float64], stop: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give each sample point's squared distance, `[rows, columns]`, to a segment between two points (x, y)."""
+    along = stop - start
+    x, y = samples[None, :] - start[0], samples[:, None] - start[1]
+    position = ((x * along[0] + y * along[1]) / (along @ along)).clip(0, 1)
+    distance: NDArray[np.float64] = (x - position * along[0]) ** 2 + (y - position * along[1]) ** 2
+    return distance
+
+
+def draw_digits(count: int, seed: int = 0) -> Split:
+    """Draw digits 0 to 9 in turn. The same count and seed give the same images.
+
+    Returns:
+        `count` images, uint8 `[count, 28, 28]`, with their labels.
+    """
+    generator = np.random.default_rng(seed)
+    labels = (np.arange(count) % DIGITS).astype(np.uint8)
+    images = [draw_digit(int(label), generator) for label in labels]
+    return Split(np.stack(images) if images else np.empty((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8), labels)
+
+
+def draw_samples() -> dict[str, NDArray[np.uint8]]:
+    """Draw the sample pictures of `artifacts/samples`, by their file's name.
+
+    Returns:
+        Grey `[H, W]`, RGB `[H, W, 3]` or RGBA `[H, W, 4]` pixels: a pen's blue 3 on shaded paper, a
+        7 as MNIST's are, a black 5 on nothing.
+    """
+    generator = np.random.default_rng(7)
+    ink = draw_digit(3, generator, size=320, scale=0.3)[20:-20, 60:-40, None] / 255
+    shade = np.linspace(1.0, 0.86, ink.shape[0])[:, None] * np.linspace(0.97, 1.0, ink.shape[1])
+    paper = np.array([244, 241, 230]) * shade[..., None] + generator.normal(0, 2.5, (*shade.shape, 1))
+    scan = paper * (1 - ink) + np.array([36, 52, 120]) * ink
+    transparent = np.zeros((96, 80, 4), np.uint8)
+    transparent[..., 3] = draw_digit(5, generator, size=96, scale=0.4)[:, 8:-8]
+    return {
+        "three-on-paper.png": np.rint(scan.clip(0, 255)).astype(np.uint8),
+        "seven-28x28.png": draw_digit(7, generator),
+        "five-transparent.png": transparent,
+    }
+
+
+if __name__ == "__main__":  # `make samples`
+    import sys
+    from pathlib import Path
+
+    from PIL import Image
+
+    for _name, _pixels in draw_samples().items():
+        Image.fromarray(_pixels).save(Path(sys.argv[1]) / _name, optimize=True)

@@ -1,0 +1,1 @@
+"""Measure how well a model reads digits and refuses what shows none."""

@@ -1,0 +1,173 @@
+"""Pictures that show no digit, drawn by code: blanks, noise, letters, signs, clothes, shapes, scribbles, numbers.
+
+None of them is made by the code that makes the outliers of the training.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from mnist_edge.data.drawing import draw_digit
+
+Pixels = NDArray[np.uint8]
+NonDigitGroup = Literal["blank or noise", "unseen class"]
+
+_LETTERS = "ABCDEFGHJKLMNPQRTUVWXYabcdefhkmnprtuvwxy"
+"""Those that are no digit in some hand: without I, O, S, Z, i, l, o, s, z, g, q and j."""
+_SIGNS = "?!&@#%+=*$€§<>{}~^"
+_CLOTHES = (
+    (
+        (30, 15),
+        (45, 20),
+        (55, 20),
+        (70, 15),
+        (95, 40),
+        (82, 50),
+        (75, 42),
+        (75, 90),
+        (25, 90),
+        (25, 42),
+        (18, 50),
+        (5, 40),
+    ),
+    ((30, 8), (70, 8), (78, 94), (58, 94), (50, 34), (42, 94), (22, 94)),
+    ((38, 6), (62, 6), (60, 36), (84, 94), (16, 94), (40, 36)),
+    ((8, 70), (10, 40), (32, 38), (58, 58), (92, 66), (94, 80), (8, 80)),
+    ((12, 36), (88, 36), (94, 90), (6, 90)),
+    ((34, 6), (62, 6), (62, 62), (92, 74), (92, 90), (34, 90)),
+)
+"""Shirt, trousers, dress, shoe, bag and boot, in percent of the picture."""
+
+
+def blank(generator: np.random.Generator) -> Pixels:
+    """Give a picture of one level."""
+    return np.full((_side(generator), _side(generator)), generator.integers(256), np.uint8)
+
+
+def shaded_paper(generator: np.random.Generator) -> Pixels:
+    """Give paper with grain, brighter on one side."""
+    side = _side(generator)
+    light = np.linspace(generator.uniform(90, 160), generator.uniform(170, 240), side)
+    return _bytes(light[:, None] + generator.normal(0, generator.uniform(1, 6), (side, side)))
+
+
+def uniform_noise(generator: np.random.Generator) -> Pixels:
+    """Give levels that are all as likely."""
+    side = _side(generator)
+    return generator.integers(0, 256, (side, side), dtype=np.uint8)
+
+
+def gaussian_noise(generator: np.random.Generator) -> Pixels:
+    """Give grey with noise of a deviation of 5 to 60."""
+    side = _side(generator)
+    return _bytes(generator.normal(128, generator.uniform(5, 60), (side, side)))
+
+
+def specks(generator: np.random.Generator) -> Pixels:
+    """Give 1 to 30 % of white pixels on black."""
+    side = _side(generator)
+    return ((generator.random((side, side)) < generator.uniform(0.01, 0.3)) * 255).astype(np.uint8)
+
+
+def clouds(generator: np.random.Generator) -> Pixels:
+    """Give noise of 5 to 12 cells a side, smoothly enlarged."""
+    cells, side = int(generator.integers(5, 13)), _side(generator)
+    coarse = generator.integers(0, 256, (cells, cells), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))
+
+
+def letters(generator: np.random.Generator) -> Pixels:
+    """Print a letter."""
+    return _print(generator.choice(list(_LETTERS)), generator)
+
+
+def signs(generator: np.random.Generator) -> Pixels:
+    """Print a sign."""
+    return _print(generator.choice(list(_SIGNS)), generator)
+
+
+def words(generator: np.random.Generator) -> Pixels:
+    """Print three to six letters."""
+    return _print("".join(generator.choice(list(_LETTERS), generator.integers(3, 7))), generator, 30)
+
+
+def clothes(generator: np.random.Generator) -> Pixels:
+    """Fill the outline of a piece of clothing."""
+    outline = np.array(_CLOTHES[generator.integers(len(_CLOTHES))]) * 1.2 + generator.normal(0, 1.5, 2)
+    picture = Image.new("L", (120, 120), 0)
+    ImageDraw.Draw(picture).polygon([(x, y) for x, y in outline.tolist()], fill=int(generator.integers(120, 256)))
+    return _turned(picture, generator, 0)
+
+
+def shapes(generator: np.random.Generator) -> Pixels:
+    """Draw a triangle, a star, a square, an arrow or a face."""
+    picture = Image.new("L", (120, 120), 235)
+    pen, width = ImageDraw.Draw(picture), int(generator.integers(4, 10))
+    kind = generator.integers(5)
+    if kind == 4:
+        pen.ellipse((20, 20, 100, 100), outline=40, width=width)
+        pen.ellipse((42, 45, 50, 53), fill=40)
+        pen.ellipse((70, 45, 78, 53), fill=40)
+        pen.arc((40, 45, 80, 85), 20, 160, fill=40, width=width)
+    else:
+        corners = (
+            ((60, 18), (104, 100), (16, 100), (60, 18)),
+            ((60, 14), (90, 104), (14, 48), (106, 48), (30, 104), (60, 14)),
+            ((20, 20), (100, 20), (100, 100), (20, 100), (20, 20)),
+            ((15, 60), (105, 60), (75, 30), (105, 60), (75, 90)),
+        )[kind]
+        pen.line(corners, fill=40, width=width, joint="curve")
+    return _turned(picture, generator, 235)
+
+
+def scribbles(generator: np.random.Generator) -> Pixels:
+    """Draw a line that turns at random as it goes on, over itself again and again."""
+    turns = generator.normal(0, 0.5, 120).cumsum() * 0.5 + np.linspace(0, generator.uniform(6, 30), 120)
+    way = np.stack([np.cos(turns), np.sin(turns)], 1).cumsum(axis=0)
+    way = (way - way.min(axis=0)) / np.ptp(way, axis=0) * 90 + 15
+    picture = Image.new("L", (120, 120), 235)
+    ImageDraw.Draw(picture).line([(x, y) for x, y in way.tolist()], fill=40, width=int(generator.integers(3, 7)))
+    return np.asarray(picture)
+
+
+def numbers(generator: np.random.Generator) -> Pixels:
+    """Draw two digits side by side."""
+    two = [draw_digit(int(digit), generator, 60, 0.3) for digit in generator.integers(0, 10, 2)]
+    return 255 - np.concatenate(two, axis=1)
+
+
+NON_DIGITS: dict[str, tuple[NonDigitGroup, Callable[[np.random.Generator], Pixels]]] = {
+    **{
+        function.__name__.replace("_", " "): ("blank or noise", function)
+        for function in (blank, shaded_paper, uniform_noise, gaussian_noise, specks, clouds)
+    },
+    **{
+        function.__name__: ("unseen class", function)
+        for function in (letters, signs, words, clothes, shapes, scribbles, numbers)
+    },
+}
+"""Each takes a generator and gives uint8 `[H, W]`."""
+
+
+def _side(generator: np.random.Generator) -> int:
+    return int(generator.integers(28, 120))
+
+
+def _bytes(levels: NDArray[np.floating]) -> Pixels:
+    pixels: Pixels = np.rint(levels.clip(0, 255)).astype(np.uint8)
+    return pixels
+
+
+def _print(text: str, generator: np.random.Generator, height: int = 70) -> Pixels:
+    font = ImageFont.load_default(height)
+    left, top, right, bottom = font.getbbox(text)
+    picture = Image.new("L", (int(right - left) + 50, int(bottom - top) + 50), 235)
+    ImageDraw.Draw(picture).text((25 - left, 25 - top), text, font=font, fill=40)
+    return _turned(picture, generator, 235)
+
+
+def _turned(picture: Image.Image, generator: np.random.Generator, paper: int) -> Pixels:
+    return np.asarray(picture.rotate(float(generator.normal(0, 4)), Image.Resampling.BICUBIC, fillcolor=paper))

@@ -1,0 +1,1 @@
+"""Networks, recipes and the training loop, up to a checkpoint."""

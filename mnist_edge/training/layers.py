@@ -1,0 +1,91 @@
+"""A network as a list of layers: what each gives out, holds and computes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import fx, nn
+from torch.fx.passes.shape_prop import ShapeProp
+
+from mnist_edge.data.mnist import IMAGE_SIZE
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer, for one image.
+
+    `output_shape` is without the batch. `multiply_adds` counts those of convolutions and linear
+    layers, as is usual; additions of a bias and comparisons are left out.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    output_shape: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+    parameter_bytes: int
+
+
+class _LeafTracer(fx.Tracer):
+    """Traces into modules that hold others, and takes each of the rest as one layer."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:  # noqa: ARG002
+        return not any(m.children())
+
+
+def layers_of(model: nn.Module) -> list[Layer]:
+    """List the layers of a network in the order of their computation."""
+    graph = _LeafTracer().trace(model)
+    training = model.training
+    traced = fx.GraphModule(model.eval(), graph)  # in training, batch normalisation would learn from the example
+    ShapeProp(traced).propagate(torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8))
+    model.train(training)
+    return [_layer(node, model) for node in graph.nodes if node.op not in ("placeholder", "output")]
+
+
+def _layer(node: fx.Node, model: nn.Module) -> Layer:
+    shape = tuple(node.meta["tensor_meta"].shape[1:])
+    module = model.get_submodule(str(node.target)) if node.op == "call_module" else None
+    held = list(module.parameters()) if module is not None else []
+    return Layer(
+        name=_name(node),
+        kind=type(module).__name__ if module is not None else _name(node),
+        inputs=tuple(_name(source) for source in node.all_input_nodes),
+        output_shape=shape,
+        parameters=sum(tensor.numel() for tensor in held),
+        multiply_adds=_multiply_adds(module, shape),
+        parameter_bytes=sum(tensor.numel() * tensor.element_size() for tensor in held),
+    )
+
+
+def _name(node: fx.Node) -> str:
+    """Give a layer's name: the module's path, or the function's name (`add_1`)."""
+    return str(node.target) if node.op == "call_module" else node.name
+
+
+def _multiply_adds(module: nn.Module | None, output_shape: Sequence[int]) -> int:
+    if isinstance(module, nn.Conv2d):
+        return module.weight[0].numel() * int(torch.Size(output_shape).numel())
+    if isinstance(module, nn.Linear):
+        return module.weight.numel()
+    return 0
+
+
+def total_multiply_adds(layers: Iterable[Layer]) -> int:
+    """Sum the multiply-adds of one image."""
+    return sum(layer.multiply_adds for layer in layers)
+
+
+def mermaid(layers: Sequence[Layer]) -> str:
+    """Draw layers as a Mermaid flow chart, as Markdown pages show them."""
+    numbers = {layer.name: f"n{index}" for index, layer in enumerate(layers)}
+    lines = ["flowchart TD", f'    input(["image 1×{IMAGE_SIZE}×{IMAGE_SIZE}"])']
+    for layer in layers:
+        shape = "×".join(map(str, layer.output_shape))
+        held = f"<br/>{layer.parameters:,} parameters" if layer.parameters else ""
+        lines.append(f'    {numbers[layer.name]}["{layer.kind}<br/>{shape}{held}"]')
+        lines.extend(f"    {numbers.get(source, 'input')} --> {numbers[layer.name]}" for source in layer.inputs)
+    lines.append('    output(["logits"])')
+    lines.append(f"    {numbers[layers[-1].name]} --> output")
+    return "\n".join(lines)

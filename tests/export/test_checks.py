@@ -1,0 +1,74 @@
+"""The checks before an export: budgets just under, at and over; every pair of weights, counted by hand."""
+
+import itertools
+
+import numpy as np
+import pytest
+from onnx import ModelProto, numpy_helper
+
+from export.checks import LARGEST_SUM, check_bytes, check_parameters, check_saturation, largest_pair_sum
+from mnist_edge.errors import BudgetError, CheckFailedError, SaturationError
+from mnist_edge.training.layers import layers_of
+from mnist_edge.training.models import build_model
+
+
+@pytest.mark.parametrize(("max_parameters", "kept"), [(24_713, False), (24_714, False), (24_715, True)])
+def test_parameters_must_be_fewer_than_the_limit(max_parameters: int, kept: bool) -> None:
+    layers = layers_of(build_model("v1"))
+    if kept:
+        assert check_parameters(layers, max_parameters) == 24_714
+        return
+    with pytest.raises(BudgetError, match=f"24,714, but the budget is fewer than {max_parameters:,}") as caught:
+        check_parameters(layers, max_parameters)
+    assert "head.1 19,096" in str(caught.value)
+    assert isinstance(caught.value, CheckFailedError)
+
+
+@pytest.mark.parametrize(("size_bytes", "kept"), [(999, True), (1_000, True), (1_001, False)])
+def test_bytes_may_reach_the_limit(size_bytes: int, kept: bool) -> None:
+    if kept:
+        check_bytes("model.int8.onnx", size_bytes, 1_000)
+        return
+    with pytest.raises(
+        BudgetError, match=r"bytes of model\.int8\.onnx: 1,001, but the budget is at most 1,000"
+    ) as caught:
+        check_bytes("model.int8.onnx", size_bytes, 1_000)
+    assert str(caught.value).endswith(" Raise it with --max-bytes.")
+
+
+def test_the_largest_pair_is_found_among_all_pairs() -> None:
+    weights = np.random.default_rng(0).integers(-128, 128, (4, 3, 2, 2)).astype(np.int8)
+    for axis in range(4):
+        channels = np.moveaxis(weights, axis, 0).astype(int)
+        by_hand = max(
+            255 * max(abs(a) + abs(b) for a, b in itertools.combinations(channel.ravel().tolist(), 2))
+            for channel in channels
+        )
+        assert largest_pair_sum(weights, axis) == by_hand
+    assert largest_pair_sum(np.array([[-128, 0], [0, 127]], np.int8), None) == 255 * 255
+
+
+def test_the_shipped_models_are_proven(name: str, int8_onnx: ModelProto) -> None:
+    certificate = check_saturation(int8_onnx)
+    assert len(certificate.pair_sums) == {"v1": 5, "v2": 4}[name]
+    assert all(0 < found <= LARGEST_SUM for found in certificate.pair_sums.values())
+
+
+def test_a_single_weight_of_8_bits_is_refused(int8_onnx: ModelProto) -> None:
+    spoilt = ModelProto()
+    spoilt.CopyFrom(int8_onnx)
+    (tensor,) = [
+        one for one in spoilt.graph.initializer if one.name == next(iter(check_saturation(int8_onnx).pair_sums))
+    ]
+    weights = numpy_helper.to_array(tensor).copy()
+    weights.reshape(len(weights), -1)[0, :2] = (65, -64)
+    tensor.CopyFrom(numpy_helper.from_array(weights, tensor.name))
+    with pytest.raises(SaturationError, match=r"can reach 32,895, and 16 bits hold 32,767") as caught:
+        check_saturation(spoilt)
+    assert isinstance(caught.value, CheckFailedError)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_a_model_without_int8_weights_is_refused(float_onnx: ModelProto) -> None:
+    with pytest.raises(SaturationError, match="no int8 weights"):
+        check_saturation(float_onnx)

@@ -1,0 +1,54 @@
+"""The LiteRT file holds the integers of the ONNX file."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import ModelProto
+from onnxruntime.quantization import QuantType, quantize_static
+
+from export.calibration import ImageBatches
+from mnist_edge.benchmark.contenders import quantise_plainly
+from mnist_edge.benchmark.engines import LiteRt
+from mnist_edge.benchmark.litert import to_litert
+from mnist_edge.data.drawing import draw_digits
+from mnist_edge.errors import ExportError
+
+
+@pytest.fixture(scope="module")
+def plain(name: str, artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("plain") / f"{name}.onnx"
+    quantise_plainly(artifacts / name / "model.onnx", path, draw_digits(200).images[:, None])
+    return path
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_its_logits_are_those_of_the_onnx_file(plain: Path, tmp_path: Path, count: int) -> None:
+    images = draw_digits(count, seed=1).images
+    expected = onnxruntime.InferenceSession(plain).run(None, {"image": images[:, None]})[0]
+    (tmp_path / "model.tflite").write_bytes(to_litert(onnx.load(plain)))
+    found = LiteRt(tmp_path / "model.tflite", threads=1).logits(images)
+    step = min(np.diff(np.unique(expected)))  # the two may round a tie of an average differently
+    assert np.abs(found - expected).max() <= 1.01 * step
+
+
+def _changed(plain: Path, kind: str, other: str) -> ModelProto:
+    model = onnx.load(plain)
+    for node in model.graph.node:
+        if node.op_type == kind:
+            node.op_type = other
+    return model
+
+
+def test_what_it_does_not_know_is_refused(plain: Path) -> None:
+    with pytest.raises(ExportError, match="no AveragePool"):
+        to_litert(_changed(plain, "MaxPool", "AveragePool"))
+
+
+def test_unsigned_activations_are_refused(name: str, artifacts: Path, tmp_path: Path) -> None:
+    model, images = artifacts / name / "model.onnx", ImageBatches(draw_digits(20).images[:, None])
+    quantize_static(model, tmp_path / "unsigned.onnx", images, activation_type=QuantType.QUInt8)
+    with pytest.raises(ExportError, match="signed 8-bit activations, not uint8"):
+        to_litert(onnx.load(tmp_path / "unsigned.onnx"))

@@ -1,0 +1,1 @@
+"""Write the generated tables and pictures of README.md and docs/. Not installed."""
