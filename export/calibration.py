@@ -22,7 +22,7 @@ from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
 
 from export.confidence import UNKNOWN, Confidence
 from mnist_edge.data.mnist import Split
-from mnist_edge.errors import CalibrationError, CalibrationNotFoundError
+from mnist_edge.errors import CalibrationError
 from mnist_edge.files import write_bytes
 from mnist_edge.training.checkpoint import CHECKPOINT_FILE
 from runtime.contract import INPUT
@@ -30,6 +30,7 @@ from runtime.contract import INPUT
 CALIBRATION_FILE = "calibration.json"
 METHOD = "minmax"
 _FORMAT = 2
+_RECORD = "Record it with: mnist-edge calibrate"
 STRIDE = 60
 _BATCH = 100
 
@@ -117,27 +118,27 @@ def load_table(path: Path, checkpoint_sha256: str) -> CalibrationTable:
     """Read the table of a checkpoint.
 
     Raises:
-        CalibrationNotFoundError: there is none.
-        CalibrationError: it is damaged, or belongs to another checkpoint, method or set of images.
+        CalibrationError: there is none, or it is damaged, or belongs to another checkpoint, method or set of images.
     """
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise CalibrationNotFoundError(path) from error
+        raise CalibrationError(f"there is no calibration table at {path}. {_RECORD}") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise CalibrationError(path, f"cannot be read ({error})") from error
+        raise CalibrationError(f"{path} cannot be read ({error}). {_RECORD}") from error
     try:
         table = _parse(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CalibrationError(path, f"is no calibration table of format {_FORMAT} ({error!r})") from error
+        raise CalibrationError(f"{path} is no calibration table of format {_FORMAT} ({error!r}). {_RECORD}") from error
     if table.checkpoint_sha256 != checkpoint_sha256:
         raise CalibrationError(
-            path, f"belongs to the checkpoint {table.checkpoint_sha256[:12]}…, not to {checkpoint_sha256[:12]}…"
+            f"{path} belongs to the checkpoint {table.checkpoint_sha256[:12]}…, not to {checkpoint_sha256[:12]}…. "
+            f"{_RECORD}"
         )
     if table.method != METHOD:
-        raise CalibrationError(path, f"was recorded by the method {table.method!r}, not {METHOD!r}")
+        raise CalibrationError(f"{path} was recorded by the method {table.method!r}, not {METHOD!r}. {_RECORD}")
     if (table.subset.data_set, table.subset.stride) != ("MNIST train", STRIDE):
-        raise CalibrationError(path, f"was recorded on other images: {table.subset}")
+        raise CalibrationError(f"{path} was recorded on other images: {table.subset}. {_RECORD}")
     return table
 
 

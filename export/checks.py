@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, numpy_helper
 
-from mnist_edge.errors import BudgetError, SaturationError
+from mnist_edge.errors import CheckFailedError
 from mnist_edge.training.layers import Layer
 from mnist_edge.training.models import MAX_PARAMETERS
 
@@ -38,7 +38,7 @@ def check_saturation(model: ModelProto) -> Certificate:
         model: an int8 graph, weights per output channel.
 
     Raises:
-        SaturationError: a pair can.
+        CheckFailedError: a pair can.
     """
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     pair_sums = {}
@@ -52,10 +52,12 @@ def check_saturation(model: ModelProto) -> Certificate:
     certificate = Certificate(LARGEST_SUM, pair_sums)
     worst = max(pair_sums, key=pair_sums.__getitem__, default=None)
     if worst is None:
-        raise SaturationError("the model", "it has no int8 weights")
+        raise CheckFailedError("the model has no int8 weights")
     if pair_sums[worst] > LARGEST_SUM:
-        problem = f"a pair of products can reach {pair_sums[worst]:,}, and 16 bits hold {LARGEST_SUM:,}"
-        raise SaturationError(worst, problem)
+        raise CheckFailedError(
+            f"{worst}: a pair of products can reach {pair_sums[worst]:,}, and 16 bits hold {LARGEST_SUM:,}. "
+            "Quantize the weights with 7 bits (reduce_range)."
+        )
     return certificate
 
 
@@ -70,14 +72,15 @@ def check_parameters(layers: Iterable[Layer], max_parameters: int = MAX_PARAMETE
     """Count a network's parameters.
 
     Raises:
-        BudgetError: there are `max_parameters` or more; its message lists them by layer.
+        CheckFailedError: there are `max_parameters` or more; its message lists them by layer.
     """
     held = [(layer.name, layer.parameters) for layer in layers if layer.parameters]
     total = sum(parameters for _, parameters in held)
     if total >= max_parameters:
         table = ", ".join(f"{name} {parameters:,}" for name, parameters in held)
-        raise BudgetError(
-            "parameters", total, f"fewer than {max_parameters:,}", f"By layer: {table}. Raise it with --max-parameters."
+        raise CheckFailedError(
+            f"{total:,} parameters are over the budget of fewer than {max_parameters:,}. By layer: {table}. "
+            "Raise it with --max-parameters."
         )
     return total
 
@@ -86,7 +89,9 @@ def check_bytes(name: str, size_bytes: int, max_bytes: int = MAX_BYTES) -> None:
     """Check a file's size.
 
     Raises:
-        BudgetError: it has more than `max_bytes`.
+        CheckFailedError: it has more than `max_bytes`.
     """
     if size_bytes > max_bytes:
-        raise BudgetError(f"bytes of {name}", size_bytes, f"at most {max_bytes:,}", "Raise it with --max-bytes.")
+        raise CheckFailedError(
+            f"{name} has {size_bytes:,} bytes, over the budget of {max_bytes:,}. Raise it with --max-bytes."
+        )

@@ -103,9 +103,7 @@ def export_checkpoints(
     Raises:
         CheckpointError: a checkpoint cannot be used.
         CalibrationError: a table is missing, damaged or another checkpoint's.
-        BudgetError: a model has too many parameters or too large a file.
-        SaturationError: an int8 model's sums may differ between processors.
-        ParityError: an exported model does not answer as PyTorch does.
+        CheckFailedError: a model is over budget, its int8 sums may saturate, or it does not agree with PyTorch.
         ArtifactError: two checkpoints are for the same folder, or its manifest is damaged.
         OSError: a folder cannot be written.
     """
@@ -115,7 +113,9 @@ def export_checkpoints(
             checkpoint = load_checkpoint(path, max_parameters)
             folder = (out / checkpoint.architecture).resolve()  # behind a link, what it points to is replaced
             if any(folder == other for _, other, _ in staged):
-                raise ArtifactError(folder, f"two checkpoints of {checkpoint.architecture} would go there; export one")
+                raise ArtifactError(
+                    f"{folder}: two checkpoints of {checkpoint.architecture} would go there; export one"
+                )
             place = stack.enter_context(staging(folder))
             staged.append((place, folder, _export(checkpoint, path, place, folder, max_parameters, max_bytes)))
         for place, folder, _ in staged:

@@ -27,7 +27,7 @@ def load_graph(path: Path) -> ModelProto:
         model = onnx.load(path, load_external_data=False)
         onnx.checker.check_model(model, full_check=True)
     except FileNotFoundError as error:
-        raise ArtifactError(path, "there is no such file") from error
+        raise ArtifactError(f"there is no file {path}") from error
     # A ValueError is a name that is no UTF-8.
     except (
         OSError,
@@ -36,9 +36,9 @@ def load_graph(path: Path) -> ModelProto:
         onnx.checker.ValidationError,
         onnx.shape_inference.InferenceError,
     ) as error:
-        raise ArtifactError(path, f"no valid ONNX file ({error})") from error
+        raise ArtifactError(f"{path}: no valid ONNX file ({error})") from error
     if not model.graph.node:
-        raise ArtifactError(path, "holds no nodes")
+        raise ArtifactError(f"{path} holds no nodes")
     return model
 
 

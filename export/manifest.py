@@ -35,15 +35,15 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         manifest = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ArtifactError(path, f"cannot be read as a manifest ({error})") from error
+        raise ArtifactError(f"{path} cannot be read as a manifest ({error})") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise ArtifactError(path, f"is no manifest of format {FORMAT}")
+        raise ArtifactError(f"{path} is no manifest of format {FORMAT}")
     for section in ("files", "accuracy"):
         entries = manifest.get(section)
         if not isinstance(entries, dict) or not all(
             isinstance(entry, dict) and "sha256" in entry for entry in entries.values()
         ):
-            raise ArtifactError(path, f"is damaged: {section} does not give a SHA-256 for each file")
+            raise ArtifactError(f"{path} is damaged: {section} does not give a SHA-256 for each file")
     return manifest
 
 
@@ -126,7 +126,7 @@ def _record(folder: Path, facts: Mapping[str, Mapping[str, Any]]) -> None:
         for name, measured in facts.items():
             digest = sha256_of(staged / name)
             if manifest["files"].get(name, {}).get("sha256") != digest:
-                raise ArtifactError(folder / name, "is not the file that the manifest names; export it first")
+                raise ArtifactError(f"{folder / name} is not the file that the manifest names; export it first")
             recorded[name] = {"sha256": digest, **recorded.get(name, {}), **measured}
         manifest["accuracy"] = {name: dict(sorted(recorded[name].items())) for name in sorted(recorded)}
         write_manifest(staged, manifest)

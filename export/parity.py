@@ -12,7 +12,7 @@ from onnx import ModelProto
 from torch import nn
 
 from mnist_edge.data.drawing import draw_digits
-from mnist_edge.errors import ParityError
+from mnist_edge.errors import CheckFailedError
 from mnist_edge.training.loop import model_logits
 from runtime.contract import INPUT
 
@@ -53,7 +53,7 @@ def check_parity(model: nn.Module, float_onnx: ModelProto, int8_onnx: ModelProto
     """Compare both exported models with PyTorch on digits drawn by code.
 
     Raises:
-        ParityError: a tolerance of this module is not kept.
+        CheckFailedError: a tolerance of this module is not kept.
     """
     images = draw_digits(PARITY_IMAGES, _SEED).images
     expected = model_logits(model, images)
@@ -65,14 +65,16 @@ def check_parity(model: nn.Module, float_onnx: ModelProto, int8_onnx: ModelProto
         int8_agreement=float((of_int8.argmax(1) == expected.argmax(1)).mean()),
     )
     if not parity.float_max_difference <= FLOAT_TOLERANCE:
-        raise ParityError(
-            "the float model", f"logits differ by up to {parity.float_max_difference:.3g}, allowed is {FLOAT_TOLERANCE}"
+        raise CheckFailedError(
+            f"the float model does not agree with PyTorch: logits differ by up to {parity.float_max_difference:.3g}, "
+            f"allowed is {FLOAT_TOLERANCE}"
         )
     if (of_float.argmax(1) != expected.argmax(1)).any():
-        raise ParityError("the float model", "it names other digits")
+        raise CheckFailedError("the float model does not agree with PyTorch: it predicts other digits")
     if parity.int8_agreement < INT8_MIN_AGREEMENT:
-        raise ParityError(
-            "the int8 model", f"{parity.int8_agreement:.1%} of the digits agree, needed are {INT8_MIN_AGREEMENT:.0%}"
+        raise CheckFailedError(
+            f"the int8 model does not agree with PyTorch: {parity.int8_agreement:.1%} of the digits are the same, "
+            f"at least {INT8_MIN_AGREEMENT:.0%} must be"
         )
     return parity
 

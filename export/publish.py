@@ -24,7 +24,7 @@ def staging(folder: Path) -> Iterator[Path]:
         OSError: nothing can be written there.
     """
     if folder.exists() and not folder.is_dir():
-        raise ArtifactError(folder, "is a file; a folder of artifacts would take its place. Name another with --out.")
+        raise ArtifactError(f"{folder} is a file, not a folder. Choose another with --out.")
     with folder_beside(folder) as scratch:
         staged = scratch / folder.name
         if folder.is_dir():

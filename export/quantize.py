@@ -21,7 +21,7 @@ from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from export.calibration import CalibrationTable
 from export.layout import lay_out
-from mnist_edge.errors import ExportError
+from mnist_edge.errors import ArtifactError, CalibrationError
 from runtime.contract import INPUT
 
 
@@ -29,7 +29,7 @@ def strip_input_scaling(model: ModelProto) -> ModelProto:
     """Cut the conversion of pixels off a float graph: the result takes float32 0..1 instead of uint8.
 
     Raises:
-        ExportError: the graph does not begin with a Cast and a division by 255.
+        ArtifactError: the graph does not begin with a Cast and a division by 255.
     """
     core = ModelProto()
     core.CopyFrom(model)
@@ -37,7 +37,7 @@ def strip_input_scaling(model: ModelProto) -> ModelProto:
     cast, divide = graph.node[:2]
     divisor = [onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer if tensor.name in divide.input]
     if (cast.op_type, divide.op_type) != ("Cast", "Div") or [float(value) for value in divisor] != [255.0]:
-        raise ExportError("the network must begin by turning uint8 pixels into pixel / 255")
+        raise ArtifactError("the network must begin by turning uint8 pixels into pixel / 255")
     kept = list(graph.node[2:])
     for node in kept:
         for index, name in enumerate(node.input):
@@ -68,12 +68,12 @@ def quantize(model: ModelProto, table: CalibrationTable) -> ModelProto:
         table: ranges of the activations of its `graph_to_quantize`.
 
     Raises:
-        ExportError: the table lacks an activation.
+        CalibrationError: the table lacks an activation.
     """
     core = graph_to_quantize(model)
     activations = {name for node in core.graph.node for name in node.output} | {INPUT}
     if missing := activations - table.ranges.keys():
-        raise ExportError(
+        raise CalibrationError(
             f"the calibration table has no range for {', '.join(sorted(missing))}. "
             "Record it again with: mnist-edge calibrate"
         )
@@ -110,7 +110,9 @@ def _take_pixels(model: ModelProto) -> None:
     constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     scale, zero_point = (constants[name] for name in quantise.input[1:3])
     if scale != np.float32(1 / 255) or zero_point != 0:
-        raise ExportError(f"pixels would be quantised with scale {scale} and zero point {zero_point}, not 1/255 and 0")
+        raise CalibrationError(
+            f"pixels would be quantised with scale {scale} and zero point {zero_point}, not 1/255 and 0"
+        )
     for node in graph.node:
         for index, name in enumerate(node.input):
             if name == quantise.output[0]:

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mnist_edge.errors import ResultsError
+from mnist_edge.errors import BenchmarkError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -103,14 +103,14 @@ def load_results(path: Path, kind: type[_Results]) -> _Results:
     """Read results of a kind that `save_results` wrote.
 
     Raises:
-        ResultsError: it is no such file.
+        BenchmarkError: it is no such file.
     """
     import msgspec
 
     try:
         content: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict)
         if (content.get("kind"), content.get("format")) != (kind.__name__, _RESULTS_FORMAT):
-            raise ResultsError(path, "another kind or format")
+            raise BenchmarkError(f"{path} holds no results of this kind and version. Measure again.")
         return msgspec.convert(content, kind)
     except (OSError, msgspec.MsgspecError) as error:
-        raise ResultsError(path, str(error)) from error
+        raise BenchmarkError(f"{path} holds no results of this kind and version ({error}). Measure again.") from error

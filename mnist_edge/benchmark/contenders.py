@@ -15,7 +15,7 @@ from export.quantize import strip_input_scaling
 from mnist_edge.benchmark import engines
 from mnist_edge.benchmark.measure import Contender
 from mnist_edge.data.mnist import IMAGE_SIZE, Split
-from mnist_edge.errors import ArtifactError, ExportError
+from mnist_edge.errors import ArtifactError, BenchmarkError
 from mnist_edge.training.checkpoint import CHECKPOINT_FILE
 from runtime.contract import FLOAT_FILE, INT8_FILE
 
@@ -41,7 +41,7 @@ def contenders(
     float_model, int8_model, checkpoint = (artifacts / name for name in (FLOAT_FILE, INT8_FILE, CHECKPOINT_FILE))
     for path in (float_model, int8_model, checkpoint):
         if not path.is_file():
-            raise ArtifactError(path, "is missing. Name a folder that mnist-edge export wrote.")
+            raise ArtifactError(f"{path} is missing. Name a folder that mnist-edge export wrote.")
     quantise_plainly(float_model, plain, training.images[::STRIDE, None])
     found = [
         Contender("mnist-edge, float32", predictor, float_model, (float_model,), "onnxruntime"),
@@ -89,7 +89,7 @@ def to_ncnn(model: Path, folder: Path) -> Path:
         The `.param` file; the `.bin` file lies beside it.
 
     Raises:
-        ExportError: the converter failed.
+        BenchmarkError: the converter failed.
     """
     import pnnx
 
@@ -100,5 +100,5 @@ def to_ncnn(model: Path, folder: Path) -> Path:
     )
     path = folder / "core.ncnn.param"
     if not path.exists():
-        raise ExportError(f"ncnn's converter ended with code {done.returncode}: {done.stderr[-500:]}")
+        raise BenchmarkError(f"ncnn's converter ended with code {done.returncode}: {done.stderr[-500:]}")
     return path

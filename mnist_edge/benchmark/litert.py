@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto
 
 from mnist_edge.data.mnist import IMAGE_SIZE
-from mnist_edge.errors import ExportError
+from mnist_edge.errors import ArtifactError
 from runtime.contract import INPUT
 
 _IDENTIFIER = b"TFL3"
@@ -47,7 +47,7 @@ def to_litert(model: ModelProto) -> bytes:
         A `.tflite` file that takes int8 `[N, 28, 28, 1]`, pixel - 128, and gives int8 `[N, 10]`.
 
     Raises:
-        ExportError: the graph holds something else.
+        ArtifactError: the graph holds something else.
     """
     return _Conversion(model).run()
 
@@ -131,7 +131,7 @@ class _Conversion:
         self.tensors[value], self.shapes[value] = self.tensors[node.input[0]], self.shapes[node.input[0]]
 
     def _unknown(self, node: NodeProto) -> None:
-        raise ExportError(f"the conversion to LiteRT knows no {node.op_type}")
+        raise ArtifactError(f"the conversion to LiteRT knows no {node.op_type}")
 
     def _operate(self, operator: str, options: Any, node: NodeProto, held: list[int], shape: tuple[int, ...]) -> None:
         found = schema.OperatorT()
@@ -146,7 +146,7 @@ class _Conversion:
         """Add the tensor of what a QuantizeLinear gives, for any number of images, and give its index."""
         scale, zero_point = (self.constants[name] for name in quantise.input[1:3])
         if zero_point.dtype != np.int8:
-            raise ExportError(f"the conversion to LiteRT takes signed 8-bit activations, not {zero_point.dtype}")
+            raise ArtifactError(f"the conversion to LiteRT takes signed 8-bit activations, not {zero_point.dtype}")
         value = self.value_of[quantise.output[0]]
         tensor = _tensor(value, shape, "int8", np.atleast_1d(scale), np.atleast_1d(zero_point))
         tensor.shapeSignature = [-1, *shape[1:]]

@@ -91,7 +91,7 @@ def measure(
                 except BenchmarkError as error:
                     if contender is contenders[0]:
                         raise
-                    failed[contender.name] = error.problem
+                    failed[contender.name] = str(error)
     started = [contender for contender in contenders if contender.name not in failed]
     digits: dict[str, list[int]] = {}
     shares: dict[str, dict[str, float]] = {contender.name: {} for contender in started}
@@ -190,10 +190,10 @@ class _Worker:
     def _reply(self) -> Any:
         line = cast("IO[str]", self._process.stdout).readline()
         if not line:
-            raise BenchmarkError(self._name, f"its process ended with code {self._process.wait()}")
+            raise BenchmarkError(f"{self._name} failed: its process ended with code {self._process.wait()}")
         answer = json.loads(line)
         if isinstance(answer, dict) and "error" in answer:
-            raise BenchmarkError(self._name, answer["error"])
+            raise BenchmarkError(f"{self._name} failed: {answer['error']}")
         return answer
 
     def _signal(self, name: str) -> None:

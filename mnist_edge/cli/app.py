@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from mnist_edge.cli import output as console
-from mnist_edge.errors import CheckFailedError, CheckoutOnlyError, MissingExtraError, MnistEdgeError, UnknownNameError
+from mnist_edge.errors import CheckFailedError, MnistEdgeError, UnknownNameError
 
 if TYPE_CHECKING:
     from mnist_edge.benchmark.comparison import Comparison, Plan
@@ -572,9 +572,9 @@ def _explain(error: Exception) -> tuple[int, str]:
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]
         if extra := _EXTRAS.get(package):
-            return FAILED, str(MissingExtraError(error.name, extra))
-        if package in ("mnist_edge", "export"):
-            return FAILED, str(CheckoutOnlyError(error.name))
+            return FAILED, (
+                f"this command needs the package {error.name!r}. Install it with: pip install 'mnist-edge[{extra}]'"
+            )
     if isinstance(error, UnknownNameError):
         return USAGE, str(error)
     if isinstance(error, CheckFailedError | SelftestError):
@@ -590,7 +590,7 @@ def _print_json(value: Any) -> None:
 
 def _check_model(model: str) -> str:
     if model not in _MODELS:
-        raise UnknownNameError("model", model, _MODELS)
+        raise UnknownNameError(f"there is no model {model!r}; there are {', '.join(_MODELS)}")
     return model
 
 

@@ -37,8 +37,8 @@ def print_benchmark(found: Benchmark) -> None:
         )
     for name, command in found.missing.items():
         print(f"Missing: {name}. Add it with: {command}")
-    for name, problem in found.failed.items():
-        print(f"Failed: {name}: {problem}")
+    for problem in found.failed.values():
+        print(problem)
 
 
 def print_training_benchmark(found: TrainingBenchmark) -> None:

@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.errors import DataFormatError, DataNotFoundError, DownloadError
+from mnist_edge.errors import DataError
 from mnist_edge.files import atomic_write
 
 DATA_VARIABLE = "MNIST_EDGE_DATA"
@@ -94,7 +94,7 @@ def read_idx(path: Path, expected: IdxFile) -> NDArray[np.uint8]:
         The values, uint8, of the expected shape; read-only.
 
     Raises:
-        DataFormatError: wrong magic or dimensions, too short or too long, damaged gzip, a label
+        DataError: wrong magic or dimensions, too short or too long, damaged gzip, a label
             over 9, or a content that is not MNIST's.
         OSError: the file cannot be opened.
     """
@@ -106,35 +106,32 @@ def read_idx(path: Path, expected: IdxFile) -> NDArray[np.uint8]:
             file.seek(0)
             content = (gzip.GzipFile(fileobj=file) if zipped else file).read(total_bytes + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataFormatError(path, f"damaged gzip file ({error})") from error
+        raise DataError(f"{path}: damaged gzip file ({error})") from error
 
     if path.suffix == ".gz" and not zipped:
-        raise DataFormatError(path, "is named .gz but is no gzip file")
+        raise DataError(f"{path}: is named .gz but is no gzip file")
     magic = int.from_bytes(content[:4])
     if len(content) >= 4 and magic != expected.magic:
         wanted, found = _MAGIC_NAMES[expected.magic], _MAGIC_NAMES.get(magic)
-        raise DataFormatError(
-            path,
-            f"holds {found} where {wanted} belong: are the files swapped?"
-            if found
-            else f"magic number {magic} instead of {expected.magic}: no IDX file of {wanted}",
-        )
+        if found:
+            raise DataError(f"{path} holds {found} where {wanted} belong: are the files swapped?")
+        raise DataError(f"{path}: magic number {magic} instead of {expected.magic}: no IDX file of {wanted}")
     if len(content) < header_bytes:
-        raise DataFormatError(path, f"only {len(content)} bytes, shorter than an IDX header")
+        raise DataError(f"{path}: only {len(content)} bytes, shorter than an IDX header")
     shape = struct.unpack(f">{len(expected.shape)}I", content[4:header_bytes])
     if shape != expected.shape:
-        raise DataFormatError(
-            path, f"dimensions {' × '.join(map(str, shape))} instead of {' × '.join(map(str, expected.shape))}"
+        raise DataError(
+            f"{path}: dimensions {' × '.join(map(str, shape))} instead of {' × '.join(map(str, expected.shape))}"
         )
     if len(content) != total_bytes:
         problem = f"only {len(content):,}" if len(content) < total_bytes else f"more than {total_bytes:,}"
-        raise DataFormatError(path, f"{problem} bytes instead of {total_bytes:,}")
+        raise DataError(f"{path}: {problem} bytes instead of {total_bytes:,}")
     values = np.frombuffer(content, np.uint8, offset=header_bytes).reshape(expected.shape)
     if expected.magic == 2049 and values.max() >= DIGITS:
-        raise DataFormatError(path, f"label {values.max()} at position {values.argmax()}; labels are 0 to 9")
+        raise DataError(f"{path}: label {values.max()} at position {values.argmax()}; labels are 0 to 9")
     digest = hashlib.sha256(content).hexdigest()
     if digest != expected.sha256:
-        raise DataFormatError(path, f"SHA-256 {digest[:16]}… of the content is not the one of MNIST's file")
+        raise DataError(f"{path}: SHA-256 {digest[:16]}… of the content is not the one of MNIST's file")
     return values
 
 
@@ -155,6 +152,13 @@ def missing_files(directory: Path, split: SplitName | None = None) -> list[str]:
     """Name those of the four files, or of one split's two, that a folder lacks."""
     wanted = [file for (name, _), file in FILES.items() if split in (None, name)]
     return [f"{file.name}.gz" for file in wanted if locate(directory, file) is None]
+
+
+def _missing_message(directory: Path, missing: Sequence[str], named_by: str = "") -> str:
+    return (
+        f"{directory}{named_by} lacks {len(missing)} of the four MNIST files. Put them there, plain or gzipped: "
+        f"{', '.join(missing)}. Or name another folder with --data DIR or {DATA_VARIABLE}."
+    )
 
 
 def cache_directory() -> Path:
@@ -182,13 +186,13 @@ def ensure_data(
     """Give a folder that holds all four files, or a split's two; the user's cache is filled by download.
 
     Raises:
-        DataNotFoundError: a folder that was named explicitly lacks files.
-        DownloadError: no mirror could be reached.
+        DataError: a folder that was named explicitly lacks files.
+        DataError: no mirror could be reached.
     """
     found, said_by = data_directory(directory)
     missing = missing_files(found, split)
     if missing and found != cache_directory():
-        raise DataNotFoundError(found, missing, f"named by {said_by}")
+        raise DataError(_missing_message(found, missing, f" (named by {said_by})"))
     if missing:
         download(found, on_progress)
     return found
@@ -198,15 +202,15 @@ def load_split(directory: Path, name: SplitName) -> Split:
     """Read and check the images and labels of one split.
 
     Raises:
-        DataNotFoundError: a file is missing.
-        DataFormatError: a file is not what it should be.
+        DataError: a file is missing.
+        DataError: a file is not what it should be.
     """
     values = {}
     for kind in ("images", "labels"):
         file = FILES[name, kind]
         path = locate(directory, file)
         if path is None:
-            raise DataNotFoundError(directory, missing_files(directory, name))
+            raise DataError(_missing_message(directory, missing_files(directory, name)))
         values[kind] = read_idx(path, file)
     return Split(values["images"], values["labels"])
 
@@ -223,7 +227,7 @@ def download(directory: Path, on_progress: Progress | None = None, mirrors: Sequ
         mirrors: addresses ending in a slash, tried in order; those of torchvision by default.
 
     Raises:
-        DownloadError: no mirror gave the file.
+        DataError: no mirror gave the file.
         OSError: the folder cannot be written.
     """
     if mirrors is None:
@@ -238,19 +242,23 @@ def download(directory: Path, on_progress: Progress | None = None, mirrors: Sequ
 
 def _download_file(directory: Path, file: IdxFile, mirrors: Sequence[str], on_progress: Progress | None) -> None:
     name = f"{file.name}.gz"
-    attempts: list[tuple[str, str]] = []
+    attempts: list[str] = []
     for mirror in mirrors:
         try:
             with atomic_write(directory / name) as temporary:
                 _fetch(mirror + name, temporary, file, on_progress)
                 read_idx(temporary, file)
-        except DataFormatError as error:
-            attempts.append((mirror, error.problem))
+        except DataError as error:
+            attempts.append(f"{mirror}: {error}")
         except (OSError, HTTPException) as error:
-            attempts.append((mirror, str(error)))
+            attempts.append(f"{mirror}: {error}")
         else:
             return
-    raise DownloadError(name, attempts, directory)
+    raise DataError(
+        f"could not download {name} ({'; '.join(attempts)}). Without a network, put the four MNIST files into "
+        f"{directory}, or name the folder that holds them with --data DIR or {DATA_VARIABLE}: "
+        f"{', '.join(f'{known.name}.gz' for known in FILES.values())}."
+    )
 
 
 def _fetch(url: str, path: Path, file: IdxFile, on_progress: Progress | None) -> None:
@@ -261,7 +269,7 @@ def _fetch(url: str, path: Path, file: IdxFile, on_progress: Progress | None) ->
         while piece := response.read(1 << 16):
             done_bytes += len(piece)
             if done_bytes > limit_bytes:
-                raise DataFormatError(path, f"more than {limit_bytes:,} bytes")
+                raise DataError(f"{path}: more than {limit_bytes:,} bytes")
             stream.write(piece)
             if on_progress is not None:
                 on_progress(f"{file.name}.gz", done_bytes, total_bytes)

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from mnist_edge.errors import BudgetError, CheckpointFormatError, CheckpointNotFoundError, UnknownNameError
+from mnist_edge.errors import CheckFailedError, CheckpointError, UnknownNameError
 from mnist_edge.files import sha256_of, write_bytes
 from mnist_edge.training.models import MAX_PARAMETERS, build_model, count_parameters
 from mnist_edge.training.recipes import Recipe
@@ -67,27 +67,26 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `save_tensors` wrote: tensors by name, and what is known of them.
 
     Raises:
-        CheckpointNotFoundError: there is no such file.
-        CheckpointFormatError: damaged, nothing of this project, or of another version's format.
+        CheckpointError: there is no such file, or it is damaged or of another format.
     """
     if not path.is_file():
-        raise CheckpointNotFoundError(path)
+        raise CheckpointError(f"there is no checkpoint at {path}. Train one with: mnist-edge train")
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(_METADATA_KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, ValueError) as error:
-        raise CheckpointFormatError(path, f"no safetensors file, or a damaged one ({error})") from error
+        raise CheckpointError(f"{path}: no safetensors file, or a damaged one ({error})") from error
     if text is None:
-        raise CheckpointFormatError(path, "no checkpoint of mnist-edge: its metadata is missing")
+        raise CheckpointError(f"{path}: no checkpoint of mnist-edge: its metadata is missing")
     try:
         metadata = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CheckpointFormatError(path, f"unusable metadata ({error})") from error
+        raise CheckpointError(f"{path}: unusable metadata ({error})") from error
     if not isinstance(metadata, dict):
-        raise CheckpointFormatError(path, "unusable metadata")
+        raise CheckpointError(f"{path}: unusable metadata")
     if metadata.get("format") != _FORMAT:
-        raise CheckpointFormatError(path, f"format {metadata.get('format')}, this version reads {_FORMAT}")
+        raise CheckpointError(f"{path}: format {metadata.get('format')}, this version reads {_FORMAT}")
     return tensors, metadata
 
 
@@ -95,10 +94,9 @@ def load_checkpoint(path: Path, max_parameters: int = MAX_PARAMETERS) -> Checkpo
     """Read a checkpoint and check that it fits its architecture and the budget.
 
     Raises:
-        CheckpointNotFoundError: there is no such file.
-        CheckpointFormatError: damaged, no checkpoint of this project, another architecture's
+        CheckpointError: there is no such file, or it is damaged, no checkpoint of this project, another architecture's
             tensors, or values that are not finite.
-        BudgetError: `max_parameters` or more parameters.
+        CheckFailedError: `max_parameters` or more parameters.
     """
     tensors, metadata = load_tensors(path)
     try:
@@ -107,13 +105,14 @@ def load_checkpoint(path: Path, max_parameters: int = MAX_PARAMETERS) -> Checkpo
         architecture = str(metadata["architecture"])
         model = build_model(architecture)
     except (KeyError, msgspec.ValidationError, UnknownNameError) as error:
-        raise CheckpointFormatError(path, f"unusable metadata ({error})") from error
+        raise CheckpointError(f"{path}: unusable metadata ({error})") from error
     _check_tensors(path, tensors, model)
     model.load_state_dict(tensors)
     parameters = count_parameters(model)
     if parameters >= max_parameters:
-        raise BudgetError(
-            f"{path} has parameters", parameters, f"fewer than {max_parameters:,}", "Raise it with --max-parameters."
+        raise CheckFailedError(
+            f"{path}: {parameters:,} parameters are over the budget of fewer than {max_parameters:,}. "
+            "Raise it with --max-parameters."
         )
     return Checkpoint(architecture, model.eval(), facts, sha256_of(path))
 
@@ -121,15 +120,15 @@ def load_checkpoint(path: Path, max_parameters: int = MAX_PARAMETERS) -> Checkpo
 def _check_tensors(path: Path, tensors: dict[str, Tensor], model: nn.Module) -> None:
     expected = model.state_dict()
     if missing := expected.keys() - tensors.keys():
-        raise CheckpointFormatError(path, f"lacks the tensors {', '.join(sorted(missing))}")
+        raise CheckpointError(f"{path}: lacks the tensors {', '.join(sorted(missing))}")
     if extra := tensors.keys() - expected.keys():
-        raise CheckpointFormatError(path, f"holds tensors that the network has not: {', '.join(sorted(extra))}")
+        raise CheckpointError(f"{path}: holds tensors that the network has not: {', '.join(sorted(extra))}")
     for name, tensor in tensors.items():
         wanted = expected[name]
         if tensor.shape != wanted.shape or tensor.dtype != wanted.dtype:
-            raise CheckpointFormatError(
-                path,
-                f"{name} is {tensor.dtype} {list(tensor.shape)}; the network has {wanted.dtype} {list(wanted.shape)}",
+            raise CheckpointError(
+                f"{path}: {name} is {tensor.dtype} {list(tensor.shape)}; "
+                f"the network has {wanted.dtype} {list(wanted.shape)}"
             )
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise CheckpointFormatError(path, f"{name} holds values that are not finite")
+            raise CheckpointError(f"{path}: {name} holds values that are not finite")

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from mnist_edge.data.drawing import draw_letters
 from mnist_edge.data.mnist import Split
-from mnist_edge.errors import DeviceError
+from mnist_edge.errors import UnknownNameError
 from mnist_edge.evaluation.metrics import Evaluation
 from mnist_edge.machine import installed_versions
 from mnist_edge.training.augmentation import augment, outliers
@@ -86,9 +86,8 @@ def train(
         on_step: called after every step.
 
     Raises:
-        DeviceError: PyTorch cannot compute there.
-        ResumeError: the state is another training's.
-        CheckpointFormatError: the state's file is damaged.
+        UnknownNameError: PyTorch cannot compute on the device.
+        CheckpointError: the state is damaged or another training's.
         OSError: the state cannot be written.
     """
     target = _usable_device(device)
@@ -254,7 +253,7 @@ def _usable_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise DeviceError(name, str(error).splitlines()[0]) from error
+        raise UnknownNameError(f"device {name!r} cannot be used: {str(error).splitlines()[0]}") from error
     return device
 
 

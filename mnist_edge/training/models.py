@@ -195,7 +195,7 @@ def build_model(architecture: str) -> nn.Module:
         UnknownNameError: there is no such network.
     """
     if architecture not in ARCHITECTURES:
-        raise UnknownNameError("model", architecture, ARCHITECTURES)
+        raise UnknownNameError(f"there is no model {architecture!r}; there are {', '.join(ARCHITECTURES)}")
     return ARCHITECTURES[architecture]()
 
 

@@ -178,7 +178,10 @@ def find_recipe(architecture: str, name: str) -> Recipe:
     """
     of_architecture = {recipe.name: recipe for recipe in RECIPES if recipe.architecture == architecture}
     if not of_architecture:
-        raise UnknownNameError("model", architecture, dict.fromkeys(recipe.architecture for recipe in RECIPES))
+        known = dict.fromkeys(recipe.architecture for recipe in RECIPES)
+        raise UnknownNameError(f"there is no model {architecture!r}; there are {', '.join(known)}")
     if name not in of_architecture:
-        raise UnknownNameError(f"recipe for {architecture}", name, of_architecture)
+        raise UnknownNameError(
+            f"there is no recipe {name!r} for {architecture}; there are {', '.join(of_architecture)}"
+        )
     return of_architecture[name]

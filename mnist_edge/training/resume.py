@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mnist_edge.errors import CheckpointFormatError, ResumeError
+from mnist_edge.errors import CheckpointError
 from mnist_edge.training.checkpoint import load_tensors, save_tensors
 from mnist_edge.training.optimizers import RecipeOptimizer
 
@@ -64,8 +64,7 @@ class TrainingState:
             The number of epochs done and the seconds that they took.
 
         Raises:
-            CheckpointFormatError: the file is damaged.
-            ResumeError: it is the state of another training.
+            CheckpointError: the file is damaged, or the state of another training.
         """
         tensors, metadata = load_tensors(path)
         try:
@@ -76,9 +75,7 @@ class TrainingState:
             for index, source in enumerate(self.generators):
                 source.set_state(tensors[f"{_GENERATOR}{index}"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            if isinstance(error, ResumeError):
-                raise
-            raise CheckpointFormatError(path, f"no whole state of a training ({error})") from error
+            raise CheckpointError(f"{path}: no whole state of a training ({error})") from error
         return epoch, seconds
 
 
@@ -89,4 +86,7 @@ def _behind(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def _check_same(path: Path, found: dict[str, Any], expected: dict[str, Any]) -> None:
     for name, value in json.loads(json.dumps(expected)).items():
         if found.get(name) != value:
-            raise ResumeError(path, name, found.get(name), value)
+            raise CheckpointError(
+                f"{path} is the state of another training: its {name} is {found.get(name)}, not {value}. "
+                "Train as it was begun, or anew without --resume."
+            )

@@ -55,7 +55,7 @@ def test_a_file_states_its_networks_parameters(stated: str | None, parameters: i
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (None, "there is no such file"),
+        (None, "there is no file"),
         (b"", "holds no nodes|no valid ONNX file"),
         (b"no model", "no valid ONNX file"),
         (bytes(100), "no valid ONNX file"),
@@ -68,7 +68,6 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path: Path, content: bytes | Non
     with pytest.raises(ArtifactError, match=problem) as caught:
         load_graph(path)
     assert str(path) in str(caught.value)
-    assert isinstance(caught.value, ValueError)
 
 
 def test_a_graph_whose_shapes_do_not_fit_is_refused(tmp_path: Path) -> None:

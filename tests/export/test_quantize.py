@@ -15,7 +15,7 @@ from export.parity import session_logits
 from export.quantize import _take_pixels, quantize, strip_input_scaling
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
-from mnist_edge.errors import ExportError
+from mnist_edge.errors import ArtifactError, CalibrationError
 from mnist_edge.training.checkpoint import Checkpoint
 from mnist_edge.training.loop import model_logits
 
@@ -103,7 +103,7 @@ def test_parity_on_all_test_images(checkpoint: Checkpoint, int8_onnx: ModelProto
 def test_a_table_that_lacks_an_activation_is_refused(float_onnx: ModelProto, table: CalibrationTable) -> None:
     ranges = {tensor: span for tensor, span in table.ranges.items() if tensor != "relu_2"}
     short = CalibrationTable(table.checkpoint_sha256, table.method, table.subset, ranges)
-    with pytest.raises(ExportError, match="has no range for relu_2"):
+    with pytest.raises(CalibrationError, match="has no range for relu_2"):
         quantize(float_onnx, short)
 
 
@@ -118,7 +118,7 @@ def test_pixels_that_would_be_rounded_are_refused() -> None:
             numpy_helper.from_array(np.array(0, np.uint8), "zero"),
         ],
     )
-    with pytest.raises(ExportError, match=r"with scale 0\.5 and zero point 0, not 1/255 and 0"):
+    with pytest.raises(CalibrationError, match=r"with scale 0\.5 and zero point 0, not 1/255 and 0"):
         _take_pixels(helper.make_model(graph))
 
 
@@ -129,5 +129,5 @@ def test_a_network_that_does_not_begin_with_pixels_is_refused() -> None:
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 10])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 10])],
     )
-    with pytest.raises(ExportError, match="must begin by turning uint8 pixels"):
+    with pytest.raises(ArtifactError, match="must begin by turning uint8 pixels"):
         strip_input_scaling(helper.make_model(graph))

@@ -17,7 +17,13 @@ from export.calibration import load_table
 from export.manifest import read_manifest
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import IdxFile, read_idx
-from mnist_edge.errors import CheckpointError, DataError, ExportError, MnistEdgeError
+from mnist_edge.errors import (
+    CalibrationError,
+    CheckFailedError,
+    CheckpointError,
+    DataError,
+    MnistEdgeError,
+)
 from mnist_edge.training.checkpoint import load_checkpoint
 from runtime import ImageError, ModelError, Predictor
 from runtime.model_files import ModelFile, load_golden
@@ -160,12 +166,12 @@ TARGETS = {
     "array": Target(_array, (bytes([0, 28, 28, 3, 1, 1, 1, 0]) + _PIXELS.tobytes(),), (ImageError,)),
     "idx": Target(_idx, (b"\0\0\x08\x03\0\0\0\x02\0\0\0\x03\0\0\0\x03" + bytes(18), b"\x1f\x8b\x08\0"), (DataError,)),
     "checkpoint": Target(
-        _checkpoint, ((ARTIFACTS / "checkpoint.safetensors").read_bytes(),), (CheckpointError, ExportError)
+        _checkpoint, ((ARTIFACTS / "checkpoint.safetensors").read_bytes(),), (CheckpointError, CheckFailedError)
     ),
     "calibration": Target(
         _calibration,
         ((ARTIFACTS / "calibration.json").read_bytes(), b"[" * 100_000),
-        (ExportError,),
+        (CalibrationError,),
     ),
     "manifest": Target(
         _manifest, ((ARTIFACTS / "manifest.json").read_bytes(), b"[" * 100_000), (MnistEdgeError, ModelError)

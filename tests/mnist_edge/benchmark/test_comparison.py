@@ -20,7 +20,7 @@ from mnist_edge.benchmark.comparison import (
 from mnist_edge.benchmark.plans import USUAL_EPOCHS, claims, compared_plans
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
-from mnist_edge.errors import ResultsError
+from mnist_edge.errors import BenchmarkError
 from mnist_edge.files import load_results, save_results
 from mnist_edge.training.models import ARCHITECTURES, build_model, count_parameters
 from mnist_edge.training.recipes import find_recipe
@@ -100,7 +100,7 @@ def test_results_of_other_versions_are_not_taken_over(drawn_mnist: Path, in_this
 )
 def test_a_file_of_something_else_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "results.json").write_text(content)
-    with pytest.raises(ResultsError, match="holds no results"):
+    with pytest.raises(BenchmarkError, match="holds no results"):
         load_results(tmp_path / "results.json", Comparison)
 
 

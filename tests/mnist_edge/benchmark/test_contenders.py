@@ -10,7 +10,7 @@ import pytest
 from mnist_edge.benchmark.contenders import contenders, to_ncnn
 from mnist_edge.benchmark.measure import Contender
 from mnist_edge.data.drawing import draw_digits
-from mnist_edge.errors import ExportError
+from mnist_edge.errors import BenchmarkError
 from runtime import Predictor
 
 COUNT = 200
@@ -65,5 +65,5 @@ def test_a_failed_conversion_says_so(artifacts: Path, tmp_path: Path, monkeypatc
     import pnnx
 
     monkeypatch.setattr(pnnx, "EXEC_PATH", "/bin/false")
-    with pytest.raises(ExportError, match="ended with code 1"):
+    with pytest.raises(BenchmarkError, match="ended with code 1"):
         to_ncnn(artifacts / "v1" / "model.onnx", tmp_path)

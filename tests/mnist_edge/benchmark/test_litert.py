@@ -14,7 +14,7 @@ from mnist_edge.benchmark.contenders import quantise_plainly
 from mnist_edge.benchmark.engines import LiteRt
 from mnist_edge.benchmark.litert import to_litert
 from mnist_edge.data.drawing import draw_digits
-from mnist_edge.errors import ExportError
+from mnist_edge.errors import ArtifactError
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +43,12 @@ def _changed(plain: Path, kind: str, other: str) -> ModelProto:
 
 
 def test_what_it_does_not_know_is_refused(plain: Path) -> None:
-    with pytest.raises(ExportError, match="no AveragePool"):
+    with pytest.raises(ArtifactError, match="no AveragePool"):
         to_litert(_changed(plain, "MaxPool", "AveragePool"))
 
 
 def test_unsigned_activations_are_refused(name: str, artifacts: Path, tmp_path: Path) -> None:
     model, images = artifacts / name / "model.onnx", ImageBatches(draw_digits(20).images[:, None])
     quantize_static(model, tmp_path / "unsigned.onnx", images, activation_type=QuantType.QUInt8)
-    with pytest.raises(ExportError, match="signed 8-bit activations, not uint8"):
+    with pytest.raises(ArtifactError, match="signed 8-bit activations, not uint8"):
         to_litert(onnx.load(tmp_path / "unsigned.onnx"))

@@ -18,7 +18,7 @@ from mnist_edge.benchmark.results import (
     TrainingBenchmark,
     TrainingTiming,
 )
-from mnist_edge.errors import ResultsError
+from mnist_edge.errors import BenchmarkError
 from mnist_edge.files import load_results, save_results
 from mnist_edge.machine import Machine
 
@@ -68,18 +68,18 @@ def test_other_files_are_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "found.json"
     path.write_text(content)
     for kind in (Benchmark, TrainingBenchmark, Comparison):
-        with pytest.raises(ResultsError, match="Measure again"):
+        with pytest.raises(BenchmarkError, match="Measure again"):
             load_results(path, kind)
 
 
 def test_one_kind_is_not_the_other(benchmark: Benchmark, tmp_path: Path) -> None:
     save_results(tmp_path / "found.json", benchmark)
-    with pytest.raises(ResultsError):
+    with pytest.raises(BenchmarkError):
         load_results(tmp_path / "found.json", TrainingBenchmark)
     content = json.loads((tmp_path / "found.json").read_text())
     del content["models"]["v1"][0]["timings"]
     (tmp_path / "found.json").write_text(json.dumps(content))
-    with pytest.raises(ResultsError):
+    with pytest.raises(BenchmarkError):
         load_results(tmp_path / "found.json", Benchmark)
 
 

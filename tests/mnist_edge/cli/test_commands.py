@@ -297,7 +297,7 @@ class TestExport:
         shutil.copy(artifacts / "v1" / "checkpoint.safetensors", tmp_path)
         done = run("export", "--checkpoint", tmp_path / "checkpoint.safetensors", "--out", tmp_path / "out")
         assert done.returncode == 1
-        assert "Record one with: mnist-edge calibrate" in done.stderr
+        assert "Record it with: mnist-edge calibrate" in done.stderr
 
 
 class TestSelftest:
@@ -562,19 +562,6 @@ def test_a_version_that_is_not_there_is_none(
     monkeypatch.setattr(importlib.metadata, "version", without_torch)
     cli.app(["version"], standalone_mode=False)
     assert "torch not installed\n" in capsys.readouterr().out
-
-
-def test_what_only_a_checkout_has_is_named_as_that(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "export.exporter", None)  # as in an installed package
-    monkeypatch.setattr("sys.argv", ["mnist-edge", "export"])
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    signal.signal(signal.SIGTERM, before)
-    assert ended.value.code == 1
-    assert "Clone it and run: make install" in capsys.readouterr().err
 
 
 def test_a_defect_shows_no_traceback_unless_asked(root: Path) -> None:

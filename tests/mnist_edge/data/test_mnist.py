@@ -12,7 +12,7 @@ import pytest
 
 from mnist_edge.data import mnist as data
 from mnist_edge.data.mnist import IdxFile, download, ensure_data, load_split, locate, missing_files, read_idx
-from mnist_edge.errors import DataFormatError, DataNotFoundError, DownloadError
+from mnist_edge.errors import DataError
 
 IMAGES = struct.pack(">IIII", 2051, 3, 2, 2) + bytes(range(12))
 LABELS = struct.pack(">II", 2049, 3) + bytes([7, 0, 9])
@@ -66,11 +66,10 @@ def test_damaged_files_are_named_with_what_is_wrong(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(DataFormatError) as caught:
+    with pytest.raises(DataError) as caught:
         read_idx(path, file)
     assert str(path) in str(caught.value)
     assert problem in str(caught.value)
-    assert isinstance(caught.value, ValueError)
 
 
 def test_a_gzip_bomb_is_unpacked_to_the_size_of_its_file_alone(tmp_path: Path) -> None:
@@ -78,7 +77,7 @@ def test_a_gzip_bomb_is_unpacked_to_the_size_of_its_file_alone(tmp_path: Path) -
     path.write_bytes(gzip.compress(IMAGES + bytes(100_000_000), 1))
     tracemalloc.start()
     try:
-        with pytest.raises(DataFormatError, match="more than 28 bytes instead of 28"):
+        with pytest.raises(DataError, match="more than 28 bytes instead of 28"):
             read_idx(path, IMAGE_FILE)
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
@@ -113,17 +112,16 @@ def test_places_are_tried_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_named_folder_without_the_files_is_an_error_that_lists_them(tmp_path: Path) -> None:
     (tmp_path / "train-labels-idx1-ubyte.gz").touch()
-    with pytest.raises(DataNotFoundError) as caught:
+    with pytest.raises(DataError) as caught:
         ensure_data(tmp_path)
     message = str(caught.value)
     assert "named by --data" in message
     assert "train-images-idx3-ubyte.gz, t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz" in message
     assert "train-labels" not in message
-    assert isinstance(caught.value, FileNotFoundError)
 
 
 def test_a_split_lacking_a_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataNotFoundError):
+    with pytest.raises(DataError):
         load_split(tmp_path, "test")
 
 
@@ -189,12 +187,11 @@ def test_a_spoilt_download_leaves_nothing_behind(
 ) -> None:
     address, files = mirror
     files.update({name: spoil(content) for name, content in small_mnist.items()})
-    with pytest.raises(DownloadError, match=problem) as caught:
+    with pytest.raises(DataError, match=problem) as caught:
         download(tmp_path, mirrors=[address])
     assert list(tmp_path.iterdir()) == []
     assert address in str(caught.value)
     assert "train-labels-idx1-ubyte.gz" in str(caught.value)
-    assert isinstance(caught.value, OSError)
 
 
 def test_the_real_data_set_is_what_it_is_known_to_be(mnist_directory: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
-from mnist_edge.errors import DeviceError, UnknownNameError
+from mnist_edge.errors import UnknownNameError
 from mnist_edge.training.loop import model_logits, steps_per_epoch, train
 from mnist_edge.training.recipes import RECIPES, Recipe, find_recipe
 
@@ -83,15 +83,14 @@ def test_the_reference_recipes_take_the_references_steps() -> None:
 
 
 def test_a_recipe_that_does_not_exist_is_an_error() -> None:
-    with pytest.raises(UnknownNameError, match="there is no recipe for v1 'magic'; there are reference"):
+    with pytest.raises(UnknownNameError, match="there is no recipe 'magic' for v1; there are reference"):
         find_recipe("v1", "magic")
 
 
 @pytest.mark.parametrize("device", ["abacus", "cuda:99"])
 def test_a_device_that_is_not_there_is_an_error(drawn: Split, device: str) -> None:
-    with pytest.raises(DeviceError, match=device) as caught:
+    with pytest.raises(UnknownNameError, match=device):
         train(_small("v1"), drawn, device=device)
-    assert isinstance(caught.value, ValueError)
 
 
 def test_read_only_images_do_not_warn(drawn: Split) -> None:

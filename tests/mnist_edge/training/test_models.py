@@ -64,9 +64,8 @@ def test_pixels_are_divided_by_255() -> None:
 
 
 def test_a_network_that_does_not_exist_is_named_with_those_that_do() -> None:
-    with pytest.raises(UnknownNameError, match="there is no model 'v3'; there are v1, v2") as caught:
+    with pytest.raises(UnknownNameError, match="there is no model 'v3'; there are v1, v2"):
         build_model("v3")
-    assert isinstance(caught.value, LookupError)
 
 
 @pytest.mark.parametrize("architecture", TOTALS)

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from mnist_edge.data.drawing import draw_digits
-from mnist_edge.errors import CheckpointFormatError, ResumeError
+from mnist_edge.errors import CheckpointError
 from mnist_edge.training.loop import TrainingResult, train
 from mnist_edge.training.progress import Step
 from mnist_edge.training.recipes import Recipe, find_recipe
@@ -87,13 +87,12 @@ def test_one_epoch_leaves_no_state(tmp_path: Path) -> None:
     ],
 )
 def test_the_state_of_another_training_is_refused(stopped: Path, recipe: Recipe, seed: int, what: str) -> None:
-    with pytest.raises(ResumeError, match=what) as caught:
+    with pytest.raises(CheckpointError, match=what):
         _train(recipe, StateFile(stopped, resume=True), seed=seed)
-    assert isinstance(caught.value, ValueError)
 
 
 def test_other_images_are_refused(stopped: Path) -> None:
-    with pytest.raises(ResumeError, match="data's SHA-256"):
+    with pytest.raises(CheckpointError, match="data's SHA-256"):
         train(RECIPES[1], draw_digits(300, 4), state=StateFile(stopped, resume=True), seed=1, threads=1)
 
 
@@ -120,11 +119,11 @@ def _spoil(path: Path, change: Callable[[dict[str, torch.Tensor], dict[str, Any]
 )
 def test_a_damaged_state_is_refused(stopped: Path, change: Any) -> None:
     _spoil(stopped, change)
-    with pytest.raises(CheckpointFormatError):
+    with pytest.raises(CheckpointError):
         _train(RECIPES[1], StateFile(stopped, resume=True))
 
 
 def test_a_cut_state_is_refused(stopped: Path) -> None:
     stopped.write_bytes(stopped.read_bytes()[:-9])
-    with pytest.raises(CheckpointFormatError, match="no safetensors file"):
+    with pytest.raises(CheckpointError, match="no safetensors file"):
         _train(RECIPES[1], StateFile(stopped, resume=True))
