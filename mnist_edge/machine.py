@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,8 +24,8 @@ class Machine:
     python: str
 
 
-def describe_machine() -> Machine:
-    """Describe the machine that this process runs on, with the cores that it may use."""
+def this_machine() -> Machine:
+    """Return the machine that this process runs on, with the cores that it may use."""
     facts: dict[str, str] = {}
     if (listing := Path("/proc/cpuinfo")).exists():
         for line in listing.read_text("utf-8").splitlines():
@@ -48,3 +49,14 @@ def usable_cores() -> int:
 def installed_versions(*packages: str) -> dict[str, str]:
     """Give this package's version and those of others, without what names a build (`2.15.0`, not `2.15.0+cpu`)."""
     return {"mnist-edge": __version__, **{package: version(package).partition("+")[0] for package in packages}}
+
+
+def describe_machine(machine: Machine) -> str:
+    """Return a machine as one phrase: processor, instruction sets and cores."""
+    flags = f" with {', '.join(machine.flags)}" if machine.flags else ""
+    return f"{machine.processor}{flags}, {machine.cores} cores"
+
+
+def describe_versions(versions: Mapping[str, str]) -> str:
+    """Return packages and their versions as one phrase."""
+    return ", ".join(f"{package} {number}" for package, number in versions.items())

@@ -7,10 +7,11 @@ from pathlib import Path
 from mnist_edge.benchmark.comparison import ComparedNetwork, Comparison, Int8
 from mnist_edge.benchmark.plans import claims
 from mnist_edge.files import load_results, write_bytes
+from mnist_edge.machine import describe_machine, describe_versions
 from mnist_edge.training.layers import layers_of, mermaid
 from mnist_edge.training.models import build_model
 from runtime.contract import ARTIFACTS
-from tools.markdown import describe_machine, describe_versions, row
+from tools.markdown import row
 
 COMPARISON = ARTIFACTS.parent / "docs" / "compare.json"
 ABLATIONS = ARTIFACTS.parent / "docs" / "ablations.json"

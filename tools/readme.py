@@ -11,9 +11,10 @@ from pathlib import Path
 from export.manifest import read_manifest
 from mnist_edge.benchmark.results import Benchmark, Measured, TrainingBenchmark
 from mnist_edge.files import load_results
+from mnist_edge.machine import describe_machine, describe_versions
 from runtime.contract import ARTIFACTS, FLOAT_FILE, INT8_FILE
 from tools.challenge_page import ablation_table, challenge_table, comparison_table, diagram
-from tools.markdown import describe_machine, describe_versions, row
+from tools.markdown import row
 
 DOCS = ARTIFACTS.parent / "docs"
 BENCHMARK = DOCS / "benchmark.json"

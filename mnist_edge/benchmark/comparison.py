@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mnist_edge.data.mnist import load_split
 from mnist_edge.files import load_results, save_results
-from mnist_edge.machine import Machine, describe_machine, installed_versions
+from mnist_edge.machine import Machine, installed_versions, this_machine
 from mnist_edge.training.checkpoint import save_checkpoint
 from mnist_edge.training.layers import layers_of, total_multiply_adds
 from mnist_edge.training.loop import train
@@ -128,7 +128,7 @@ def compare(
     Raises:
         ResultsError: the file of results is another thing.
     """
-    machine = describe_machine()
+    machine = this_machine()
     at_once = min(processes or machine.cores, machine.cores)
     threads = max(1, machine.cores // at_once)
     versions = installed_versions("torch", "torchvision")

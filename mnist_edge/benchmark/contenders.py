@@ -2,7 +2,6 @@
 
 import importlib.util
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +16,17 @@ from mnist_edge.benchmark.measure import Contender
 from mnist_edge.data.mnist import IMAGE_SIZE, Split
 from mnist_edge.errors import ArtifactError, BenchmarkError
 from mnist_edge.training.checkpoint import CHECKPOINT_FILE
+from runtime import Predictor
 from runtime.contract import FLOAT_FILE, INT8_FILE
 
 
-def contenders(
-    artifacts: Path, training: Split, folder: Path, predictor: Callable[..., engines.Engine]
-) -> tuple[list[Contender], dict[str, str]]:
+def contenders(artifacts: Path, training: Split, folder: Path) -> tuple[list[Contender], dict[str, str]]:
     """Make the files of every contender whose package is installed.
 
     Args:
         artifacts: the folder of one model, with its checkpoint.
         training: the training images, some of which calibrate the plain int8 model.
         folder: to write to.
-        predictor: this project's own engine.
 
     Returns:
         The contenders, this project's float model first, and for each one missing, what would add it.
@@ -44,8 +41,8 @@ def contenders(
             raise ArtifactError(f"{path} is missing. Name a folder that mnist-edge export wrote.")
     quantise_plainly(float_model, plain, training.images[::STRIDE, None])
     found = [
-        Contender("mnist-edge, float32", predictor, float_model, (float_model,), "onnxruntime"),
-        Contender("mnist-edge, int8", predictor, int8_model, (int8_model,), "onnxruntime"),
+        Contender("mnist-edge, float32", Predictor, float_model, (float_model,), "onnxruntime"),
+        Contender("mnist-edge, int8", Predictor, int8_model, (int8_model,), "onnxruntime"),
         Contender("onnxruntime, plain int8", engines.OnnxRuntime, plain, (plain,), "onnxruntime"),
         Contender("PyTorch, eager", engines.PyTorch, checkpoint, (checkpoint,), "torch"),
         Contender("PyTorch, compiled", engines.CompiledPyTorch, checkpoint, (checkpoint,), "torch"),

@@ -13,6 +13,7 @@ from export.exporter import calibrate, export_checkpoints
 from mnist_edge.benchmark.comparison import Int8
 from mnist_edge.data.mnist import Split
 from mnist_edge.training.checkpoint import CHECKPOINT_FILE
+from runtime import Predictor
 from runtime.contract import INT8_FILE
 
 _NO_LIMIT = 10**9
@@ -24,7 +25,6 @@ def measure_int8(
     checkpoints: Mapping[str, Path],
     training: Split,
     test: Split,
-    predictor: Callable[[Path], Any],
     on_network: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Int8]:
     """Export checkpoints, whatever their size, and measure each int8 file.
@@ -35,7 +35,6 @@ def measure_int8(
         checkpoints: by the network's name.
         training: images for the activation ranges.
         test: images to measure accuracy and latency on.
-        predictor: `runtime.Predictor`.
         on_network: told which comes next.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -48,7 +47,7 @@ def measure_int8(
             shutil.copyfile(checkpoint, copied)
             calibrate(copied, training, max_parameters=_NO_LIMIT)
             report = export_checkpoints([copied], place, max_parameters=_NO_LIMIT, max_bytes=_NO_LIMIT)[0]
-            predictors[name] = predictor(report.folder)
+            predictors[name] = Predictor(report.folder)
             sizes[name] = report.manifest["files"][INT8_FILE]["bytes"]
         microseconds: dict[str, list[float]] = {name: [] for name in predictors}
         for _ in range(_ROUNDS):

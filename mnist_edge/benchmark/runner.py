@@ -6,18 +6,16 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mnist_edge.benchmark.contenders import contenders
-from mnist_edge.benchmark.engines import Engine
 from mnist_edge.benchmark.measure import BATCHES, PER_SECOND, measure, steps
 from mnist_edge.benchmark.results import Benchmark, Measured
 from mnist_edge.data.mnist import Split
-from mnist_edge.machine import describe_machine, installed_versions
+from mnist_edge.machine import installed_versions, this_machine
 
 
 def benchmark_models(
     folders: Mapping[str, Path],
     training: Split,
     test: Split,
-    predictor: Callable[..., Engine],
     rounds: int,
     progress: Callable[[str, int], AbstractContextManager[Callable[[str], None]]],
 ) -> Benchmark:
@@ -27,7 +25,6 @@ def benchmark_models(
         folders: of the models' artifacts, by the names that the results get.
         training: images to calibrate plain int8 models on.
         test: images to measure on.
-        predictor: this project's own engine.
         rounds: of each measurement.
         progress: takes a title and a number of steps, and gives what is told of each.
 
@@ -35,14 +32,14 @@ def benchmark_models(
         ArtifactError: a folder lacks a file.
         BenchmarkError: this project's own model failed.
     """
-    machine = describe_machine()
+    machine = this_machine()
     threads = tuple(sorted({1, machine.cores}))
     measured: dict[str, tuple[Measured, ...]] = {}
     missing: dict[str, str] = {}
     failed: dict[str, str] = {}
     for model, artifacts in folders.items():
         with tempfile.TemporaryDirectory() as folder:
-            found, absent = contenders(artifacts, training, Path(folder), predictor)
+            found, absent = contenders(artifacts, training, Path(folder))
             with progress(model, steps(len(found), threads, rounds)) as on_step:
                 done, said = measure(found, test, Path(folder), threads=threads, rounds=rounds, on_step=on_step)
         measured[model] = tuple(done)

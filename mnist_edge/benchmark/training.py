@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Subset
 
 from mnist_edge.benchmark.results import Spread, TrainingBenchmark, TrainingTiming
 from mnist_edge.data.mnist import FILES, SplitName, load_split
-from mnist_edge.machine import describe_machine, installed_versions
+from mnist_edge.machine import installed_versions, this_machine
 from mnist_edge.training.loop import train
 from mnist_edge.training.models import build_model
 from mnist_edge.training.recipes import Recipe, find_recipe
@@ -46,7 +46,7 @@ def benchmark_training(
         rounds: of each measurement.
         progress: takes a title and a number of steps, and gives what is told of each.
     """
-    machine = describe_machine()
+    machine = this_machine()
     with progress("training", len(models) * rounds * len(WAYS)) as on_step:
         measured = {
             model: measure_training(

@@ -340,11 +340,10 @@ def benchmark(
     if plot is not None:
         from mnist_edge.benchmark.plot import plot_benchmark  # its package is missed now, not after ten minutes
     from mnist_edge.benchmark.runner import benchmark_models
-    from runtime import Predictor
 
     folders = {model: _ARTIFACTS / model if model in _MODELS else Path(model) for model in chosen}
     splits = _load("train", data), _load("test", data)
-    measured = benchmark_models(folders, *splits, Predictor, rounds or 15, console.step_progress)
+    measured = benchmark_models(folders, *splits, rounds or 15, console.step_progress)
     reports.print_benchmark(measured)
     if json_file is not None:
         save_results(json_file, measured)
@@ -376,7 +375,6 @@ def compare(
     from mnist_edge.benchmark.plans import compared_plans
     from mnist_edge.cli import tables as reports
     from mnist_edge.files import save_results
-    from runtime import Predictor
 
     found = _compare(compared_plans(seeds, full), data, results, checkpoints, processes)
     if any(one.int8 is None for one in found.networks):  # all together, so that they are timed in turn
@@ -384,7 +382,7 @@ def compare(
         paths = {name: path for name, path in paths.items() if path.exists()}
         training, test = _load("train", data), _load("test", data)
         with console.step_progress("int8", len(paths)) as on_network:
-            found = with_int8(found, measure_int8(paths, training, test, Predictor, on_network))
+            found = with_int8(found, measure_int8(paths, training, test, on_network))
         save_results(results, found)
     reports.print_comparison(found)
 

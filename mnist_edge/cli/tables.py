@@ -13,6 +13,7 @@ from mnist_edge.data.mnist import DIGITS
 from mnist_edge.evaluation.metrics import Evaluation
 from mnist_edge.evaluation.non_digits import NON_DIGITS
 from mnist_edge.evaluation.robustness import mean_accuracy
+from mnist_edge.machine import describe_machine, describe_versions
 
 if TYPE_CHECKING:
     from mnist_edge.benchmark.comparison import Comparison
@@ -235,10 +236,8 @@ def count_of(number: int, thing: str) -> str:
 
 
 def describe_measurement(machine: "Machine", versions: Mapping[str, str]) -> str:
-    """Give a machine and versions as one line."""
-    packages = ", ".join(f"{package} {number}" for package, number in versions.items())
-    flags = f" ({', '.join(machine.flags)})" if machine.flags else ""
-    return f"{machine.processor}{flags}, {machine.cores} cores, {machine.system}, Python {machine.python}; {packages}\n"
+    """Return what a measurement was made on and with, as one line."""
+    return f"{describe_machine(machine)}, {machine.system}, Python {machine.python}; {describe_versions(versions)}\n"
 
 
 def print_layers(title: str, layers: Sequence["Layer"]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.evaluation.non_digits import NON_DIGITS, NonDigitGroup
-from mnist_edge.evaluation.robustness import Answer
+from runtime import Prediction
 
 IMAGES_PER_KIND = 200
 DIGITS_REJECTED = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
@@ -43,7 +43,7 @@ def non_digit_images(kind: str, images: int = IMAGES_PER_KIND) -> Iterator[NDArr
 
 
 def evaluate_rejection(
-    predict_batch: Callable[[Iterator[NDArray[np.uint8]]], Sequence[Answer]],
+    predict_batch: Callable[[Iterator[NDArray[np.uint8]]], Sequence[Prediction]],
     digit_confidences: NDArray[np.floating],
     reject_below: float,
 ) -> RejectionResult:
@@ -71,6 +71,6 @@ def evaluate_rejection(
     return RejectionResult(IMAGES_PER_KIND, kinds, point(reject_below), curve)
 
 
-def _confidences(answers: Sequence[Answer]) -> NDArray[np.float64]:
+def _confidences(answers: Sequence[Prediction]) -> NDArray[np.float64]:
     """Give confidences, none where the preparation itself has seen that there is no digit."""
     return np.array([-1.0 if answer.rejected is not None else answer.confidence for answer in answers])

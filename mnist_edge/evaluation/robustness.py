@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mnist_edge.data.mnist import Split
 from mnist_edge.evaluation.corruptions import CORRUPTIONS
 from mnist_edge.evaluation.photographs import PHOTOGRAPHS, photograph
+from runtime import Prediction
 
 IMAGES_PER_KIND = 500
 
@@ -19,22 +20,6 @@ KINDS: tuple[tuple[Group, str], ...] = (
     *(("photograph", kind) for kind in PHOTOGRAPHS),
     *(("corruption", kind) for kind in CORRUPTIONS),
 )
-
-
-class Answer(Protocol):
-    """What a predictor says of a picture."""
-
-    @property
-    def digit(self) -> int:
-        """0 to 9."""
-
-    @property
-    def confidence(self) -> float:
-        """0 to 1."""
-
-    @property
-    def rejected(self) -> str | None:
-        """Why it is taken for no digit, or None."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +46,7 @@ def robustness_images(group: Group, kind: str, digits: Split) -> Iterator[NDArra
 
 
 def evaluate_robustness(
-    predict_batch: Callable[[Iterator[NDArray[np.uint8]]], Sequence[Answer]],
+    predict_batch: Callable[[Iterator[NDArray[np.uint8]]], Sequence[Prediction]],
     test: Split,
     *,
     images: int = IMAGES_PER_KIND,

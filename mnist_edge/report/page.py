@@ -13,7 +13,7 @@ from mnist_edge.benchmark.comparison import Comparison
 from mnist_edge.data.mnist import Split
 from mnist_edge.evaluation.metrics import expected_calibration_error
 from mnist_edge.files import write_bytes
-from mnist_edge.machine import describe_machine, installed_versions
+from mnist_edge.machine import installed_versions, this_machine
 from mnist_edge.report import pictures
 from mnist_edge.report.history import TrainingHistory
 from mnist_edge.training.layers import layers_of, total_multiply_adds
@@ -147,6 +147,6 @@ def _summary(networks: Sequence[TrainingHistory], test: Split) -> str:
 
 
 def _conditions() -> str:
-    machine = describe_machine()
+    machine = this_machine()
     versions = ", ".join(f"{name} {number}" for name, number in installed_versions("torch", "numpy").items())
     return escape(f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}; {versions}.")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from mnist_edge.machine import describe_machine, installed_versions, usable_cores
+from mnist_edge.machine import installed_versions, this_machine, usable_cores
 
 
 def test_the_machine_is_described() -> None:
-    machine = describe_machine()
+    machine = this_machine()
     assert machine.processor
     assert 1 <= machine.cores == usable_cores() <= (os.cpu_count() or 1)
     assert set(machine.flags) <= set(Path("/proc/cpuinfo").read_text().split())
@@ -19,7 +19,7 @@ def test_the_machine_is_described() -> None:
 
 def test_a_system_without_a_listing_of_processors_names_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "exists", lambda _: False)
-    machine = describe_machine()
+    machine = this_machine()
     assert machine.processor in (platform.processor(), platform.machine())
     assert machine.flags == ()
 

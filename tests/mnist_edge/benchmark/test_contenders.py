@@ -11,7 +11,6 @@ from mnist_edge.benchmark.contenders import contenders, to_ncnn
 from mnist_edge.benchmark.measure import Contender
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.errors import BenchmarkError
-from runtime import Predictor
 
 COUNT = 200
 
@@ -19,7 +18,7 @@ COUNT = 200
 @pytest.fixture(scope="module")
 def found(name: str, artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Contender]:
     folder = tmp_path_factory.mktemp("contenders")
-    made, missing = contenders(artifacts / name, draw_digits(6_000), folder, Predictor)
+    made, missing = contenders(artifacts / name, draw_digits(6_000), folder)
     assert missing == {}
     return made
 
@@ -56,7 +55,7 @@ def test_missing_engines_are_named_with_what_adds_them(
         return None if module in ("openvino", "ai_edge_litert", "pnnx") else find_spec(module)
 
     monkeypatch.setattr(importlib.util, "find_spec", find_none)
-    made, missing = contenders(artifacts / "v1", draw_digits(600), tmp_path, Predictor)
+    made, missing = contenders(artifacts / "v1", draw_digits(600), tmp_path)
     assert len(made) == 5
     assert set(missing.values()) == {"pip install openvino", "pip install ai-edge-litert", "pip install ncnn pnnx"}
 

@@ -11,7 +11,6 @@ from mnist_edge.data.mnist import Split
 from mnist_edge.training.checkpoint import save_checkpoint
 from mnist_edge.training.loop import train
 from mnist_edge.training.recipes import find_recipe
-from runtime import Predictor
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +27,7 @@ def test_int8_files_are_measured_whatever_the_networks_size(artifacts: Path, tmp
     told: list[str] = []
     test = Split(drawn.images[:200], drawn.labels[:200])
     paths = {"of v1": artifacts / "v1" / "checkpoint.safetensors", "cnn": big}
-    found = measure_int8(paths, drawn, test, Predictor, told.append)
+    found = measure_int8(paths, drawn, test, told.append)
     assert told == list(found) == list(paths)
     committed = (artifacts / "v1" / "model.int8.onnx").stat().st_size
     assert abs(found["of v1"].bytes - committed) < 20  # of other ranges

@@ -57,7 +57,7 @@ def test_without_files_it_prints_alone_and_says_who_failed(
     monkeypatch.setattr("mnist_edge.benchmark.runner.contenders", one_broken)
     done = CliRunner().invoke(app, ["benchmark", "v1", "--rounds", "1", "--data", str(mnist_directory)])
     assert done.exit_code == 0, done.output
-    assert "Failed: mnist-edge, int8: " in done.stdout
+    assert "mnist-edge, int8 failed: " in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 
@@ -87,7 +87,7 @@ def test_training_is_measured_with_its_option(
 def test_a_folder_without_an_export_is_an_error(run: Run, mnist_directory: Path, tmp_path: Path) -> None:
     done = run("benchmark", tmp_path, "--data", mnist_directory)
     assert done.returncode == 1
-    assert "model.onnx: is missing. Name a folder that mnist-edge export wrote." in done.stderr
+    assert "model.onnx is missing. Name a folder that mnist-edge export wrote." in done.stderr
 
 
 def test_another_model_is_a_wrong_usage(run: Run) -> None:

@@ -22,7 +22,7 @@ from mnist_edge.cli import app as cli
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.evaluation import robustness as suite
 from mnist_edge.files import load_results, save_results
-from mnist_edge.machine import describe_machine, installed_versions
+from mnist_edge.machine import installed_versions, this_machine
 from tests.conftest import Run
 from tools.challenge_page import ABLATIONS, COMPARISON
 
@@ -426,10 +426,10 @@ def as_done_here(results: Path, path: Path) -> Comparison:
     """Write committed results as if they were this machine's, so that nothing is trained again."""
     done = replace(
         load_results(results, Comparison),
-        machine=describe_machine(),
+        machine=this_machine(),
         versions=installed_versions("torch", "torchvision"),
         processes=1,
-        threads=describe_machine().cores,
+        threads=this_machine().cores,
     )
     save_results(path, done)
     for one in done.networks:

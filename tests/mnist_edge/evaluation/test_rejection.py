@@ -1,7 +1,6 @@
 """The rejection suite: the same pictures every time, and shares counted by hand."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,14 +8,7 @@ from numpy.typing import NDArray
 
 from mnist_edge.evaluation.non_digits import NON_DIGITS
 from mnist_edge.evaluation.rejection import evaluate_rejection, non_digit_images
-from runtime import Predictor
-
-
-@dataclass
-class Said:
-    digit: int
-    confidence: float
-    rejected: str | None
+from runtime import Prediction, Predictor
 
 
 @pytest.mark.parametrize("kind", NON_DIGITS)
@@ -30,8 +22,8 @@ def test_every_kind_makes_pictures_that_come_again(kind: str) -> None:
 def test_shares_are_counted_by_group_and_threshold() -> None:
     """Half of every kind is seen to be none by the preparation; the others have a confidence of 0.6."""
 
-    def answer(images: Iterator[NDArray[np.uint8]]) -> list[Said]:
-        return [Said(1, 0.6, "noise" if index % 2 else None) for index, _ in enumerate(images)]
+    def answer(images: Iterator[NDArray[np.uint8]]) -> list[Prediction]:
+        return [Prediction(1, 0.6, (), "noise" if index % 2 else None) for index, _ in enumerate(images)]
 
     digits = np.linspace(0.5, 1.0, 1001)
     found = evaluate_rejection(answer, digits, reject_below=0.55)

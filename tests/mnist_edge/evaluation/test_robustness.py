@@ -11,7 +11,7 @@ from mnist_edge.data.mnist import Split
 from mnist_edge.evaluation.corruptions import CORRUPTIONS
 from mnist_edge.evaluation.photographs import PHOTOGRAPHS
 from mnist_edge.evaluation.robustness import KINDS, evaluate_robustness, mean_accuracy, robustness_images
-from runtime import Predictor
+from runtime import Prediction, Predictor
 from tools.examples import draw_examples
 
 
@@ -38,15 +38,13 @@ def test_drawn_digits_are_named_in_most_photographs() -> None:
 
 
 def test_right_and_rejected_are_counted() -> None:
-    class Answer:
-        def __init__(self, digit: int) -> None:
-            self.digit, self.confidence = digit, 0.5
-            self.rejected = "unlike" if digit > 7 else None
+    def answer(digit: int) -> Prediction:
+        return Prediction(digit, 0.5, (), "unlike" if digit > 7 else None)
 
     test = Split(draw_digits(40).images, np.repeat(np.arange(10, dtype=np.uint8), 4))
     told: list[str] = []
     results = evaluate_robustness(
-        lambda images: [Answer(n % 10) for n, _ in enumerate(images)], test, images=10, on_kind=told.append
+        lambda images: [answer(n % 10) for n, _ in enumerate(images)], test, images=10, on_kind=told.append
     )
     assert told == [kind for _, kind in KINDS]
     assert all((found.images, found.correct, found.rejected) == (10, 10, 2) for found in results)
