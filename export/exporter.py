@@ -62,7 +62,7 @@ class ExportReport:
     manifest: Manifest
 
 
-def calibrate(checkpoint_path: Path, training: Split, max_parameters: int = MAX_PARAMETERS) -> Path:
+def calibrate(checkpoint_path: Path, training: Split) -> Path:
     """Record a checkpoint's activation ranges, and what its confidences are worth, in a table beside it.
 
     Temperature and threshold are fitted on the int8 model's answers to the images that the training
@@ -75,7 +75,7 @@ def calibrate(checkpoint_path: Path, training: Split, max_parameters: int = MAX_
         CheckpointError: the checkpoint cannot be used.
         OSError: the table cannot be written.
     """
-    checkpoint = load_checkpoint(checkpoint_path, max_parameters)
+    checkpoint = load_checkpoint(checkpoint_path)
     float_onnx = to_float_onnx(checkpoint.model)
     table = record(graph_to_quantize(float_onnx), checkpoint.sha256, training)
     if held := int(checkpoint.facts.recipe["validation_images"]):
@@ -110,7 +110,7 @@ def export_checkpoints(
     with ExitStack() as stack:
         staged: list[tuple[Path, Path, ExportReport]] = []
         for path in checkpoints:
-            checkpoint = load_checkpoint(path, max_parameters)
+            checkpoint = load_checkpoint(path)
             folder = (out / checkpoint.architecture).resolve()  # behind a link, what it points to is replaced
             if any(folder == other for _, other, _ in staged):
                 raise ArtifactError(

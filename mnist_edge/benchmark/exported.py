@@ -45,7 +45,7 @@ def measure_int8(
             place.mkdir()
             copied = place / CHECKPOINT_FILE
             shutil.copyfile(checkpoint, copied)
-            calibrate(copied, training, max_parameters=_NO_LIMIT)
+            calibrate(copied, training)
             report = export_checkpoints([copied], place, max_parameters=_NO_LIMIT, max_bytes=_NO_LIMIT)[0]
             predictors[name] = Predictor(report.folder)
             sizes[name] = report.manifest["files"][INT8_FILE]["bytes"]

@@ -154,14 +154,13 @@ def train(
 def calibrate(
     checkpoints: Annotated[list[str], typer.Argument(help="v1 or v2 (those in artifacts), or checkpoint files.")],
     data: DataOption = None,
-    max_parameters: BudgetOption = 25_000,
 ) -> None:
     """Record the activation ranges of checkpoints, beside them, for their int8 export."""
     from export.exporter import calibrate as calibrate_checkpoint
 
     training = _load("train", data)
     for checkpoint in checkpoints:
-        print(f"Written: {calibrate_checkpoint(_checkpoint_path(checkpoint), training, max_parameters)}")
+        print(f"Written: {calibrate_checkpoint(_checkpoint_path(checkpoint), training)}")
 
 
 @app.command(epilog="Example: mnist-edge export --checkpoint runs/v2/checkpoint.safetensors --out my-artifacts")
@@ -715,7 +714,7 @@ def _layers(model: str) -> "tuple[list[Layer], int]":
     if Path(model).suffix == ".safetensors":
         from mnist_edge.training.checkpoint import load_checkpoint
 
-        network = load_checkpoint(Path(model), max_parameters=sys.maxsize).model
+        network = load_checkpoint(Path(model)).model
     else:
         from mnist_edge.training.models import build_model
 

@@ -11,9 +11,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from mnist_edge.errors import CheckFailedError, CheckpointError, UnknownNameError
+from mnist_edge.errors import CheckpointError, UnknownNameError
 from mnist_edge.files import sha256_of, write_bytes
-from mnist_edge.training.models import MAX_PARAMETERS, build_model, count_parameters
+from mnist_edge.training.models import build_model
 from mnist_edge.training.recipes import Recipe
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -90,13 +90,12 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, metadata
 
 
-def load_checkpoint(path: Path, max_parameters: int = MAX_PARAMETERS) -> Checkpoint:
-    """Read a checkpoint and check that it fits its architecture and the budget.
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint and check that it fits its architecture.
 
     Raises:
         CheckpointError: there is no such file, or it is damaged, no checkpoint of this project, another architecture's
             tensors, or values that are not finite.
-        CheckFailedError: `max_parameters` or more parameters.
     """
     tensors, metadata = load_tensors(path)
     try:
@@ -108,12 +107,6 @@ def load_checkpoint(path: Path, max_parameters: int = MAX_PARAMETERS) -> Checkpo
         raise CheckpointError(f"{path}: unusable metadata ({error})") from error
     _check_tensors(path, tensors, model)
     model.load_state_dict(tensors)
-    parameters = count_parameters(model)
-    if parameters >= max_parameters:
-        raise CheckFailedError(
-            f"{path}: {parameters:,} parameters are over the budget of fewer than {max_parameters:,}. "
-            "Raise it with --max-parameters."
-        )
     return Checkpoint(architecture, model.eval(), facts, sha256_of(path))
 
 
