@@ -1,0 +1,152 @@
+"""What the documents say is so."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_edge.cli.app import app
+from mnist_edge.data.drawing import draw_digit
+from tests.conftest import Run
+from tools.markdown import fill
+from tools.readme import TABLES, accuracy_table, speed_table, summary_table, training_table
+
+PAGES = {"README.md", "docs/results.md", "docs/challenge.md"}
+DOCUMENTS = [*PAGES, "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/devices.md"]
+
+
+def code_blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.fixture
+def readme(root: Path) -> str:
+    return (root / "README.md").read_text("utf-8")
+
+
+def test_the_tables_are_those_of_the_result_files(readme: str, root: Path) -> None:
+    assert summary_table() in readme
+    results = (root / "docs" / "results.md").read_text("utf-8")
+    for table in (accuracy_table(), speed_table(), training_table()):
+        assert table in results
+    for page in PAGES:
+        text = (root / page).read_text("utf-8")
+        assert fill(text, TABLES) == text, "regenerate them with: make readme"
+
+
+def test_every_generated_table_stands_in_a_page(root: Path) -> None:
+    text = "".join((root / page).read_text("utf-8") for page in PAGES)
+    assert sorted(re.findall(r"<!-- ([\w-]+) -->", text)) == sorted(TABLES)
+
+
+def test_a_changed_table_is_noticed(readme: str) -> None:
+    changed = readme.replace("| 99.61% |", "| 99.62% |")
+    assert changed != readme
+    assert fill(changed, TABLES) == readme
+    assert summary_table() not in changed
+
+
+def test_the_readme_is_short(readme: str) -> None:
+    assert len(readme.splitlines()) <= 120
+
+
+def test_the_first_console_block_works_as_it_stands(readme: str, root: Path, run: Run) -> None:
+    lines = code_blocks(readme, "console")[0].splitlines()
+    command = next(line for line in lines if "predict" in line).removeprefix("$ mnist-edge ")
+    done = run(*command.split(), cwd=root)
+    assert done.stdout.splitlines() == [lines[-1]]
+
+
+def test_the_python_block_works_as_it_stands(readme: str, root: Path) -> None:
+    (code,) = code_blocks(readme, "python")
+    assert len([line for line in code.splitlines() if line]) <= 5
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"7 [01]\.\d{3} None\n", done.stdout)
+
+
+def test_the_camera_loop_reads_a_steady_digit_once(root: Path, tmp_path: Path) -> None:
+    """OpenCV's camera is replaced by one that shows four frames of noise, then ten frames of a drawn 3."""
+    digit = draw_digit(3, np.random.default_rng(0), size=120)
+    noise = np.random.default_rng(0).integers(0, 256, (4, 120, 120, 1))
+    frames = np.concatenate([noise, np.repeat(255 - digit[None, :, :, None], 10, axis=0)]).repeat(3, axis=3)
+    np.save(tmp_path / "frames.npy", frames.astype(np.uint8))
+    (tmp_path / "cv2.py").write_text(
+        "import numpy\n"
+        "class VideoCapture:\n"
+        f"    def __init__(self, index): self.frames = iter(numpy.load({str(tmp_path / 'frames.npy')!r}))\n"
+        "    def read(self):\n"
+        "        frame = next(self.frames, None)\n"
+        "        return frame is not None, frame\n",
+        "utf-8",
+    )
+    (code,) = code_blocks((root / "docs" / "devices.md").read_text("utf-8"), "python")
+    (tmp_path / "camera.py").write_text(code, "utf-8")
+    done = subprocess.run(
+        [sys.executable, tmp_path / "camera.py"],
+        env={"PYTHONPATH": f"{tmp_path}:{root}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert re.fullmatch(r"3 [01]\.\d{3}\n", done.stdout), done.stderr
+    assert (done.returncode, done.stderr) == (1, "the camera gives no more frames\n")
+
+
+@pytest.mark.parametrize(
+    ("target", "module", "arguments"),
+    [
+        ("readme", "tools.readme", ["README.md", "docs/results.md", "docs/challenge.md"]),
+        ("readme", "tools.challenge_page", ["docs/challenge.png"]),
+        ("readme", "tools.examples", ["docs/examples.png"]),
+        ("samples", "mnist_edge.data.drawing", ["artifacts/samples"]),
+    ],
+)
+def test_the_make_targets_give_what_is_committed(
+    root: Path, tmp_path: Path, target: str, module: str, arguments: list[str]
+) -> None:
+    """By the commands of the Makefile, on copies."""
+    assert f"\t$(BIN)/python -m {module} {' '.join(arguments)}\n" in (root / "Makefile").read_text("utf-8")
+    for folder in ("docs", "artifacts/samples"):
+        shutil.copytree(root / folder, tmp_path / folder)
+    shutil.copy(root / "README.md", tmp_path)
+    command = [sys.executable, "-m", module, *(str(tmp_path / argument) for argument in arguments)]
+    subprocess.run(command, cwd=root, check=True)
+    for path in filter(Path.is_file, tmp_path.rglob("*")):
+        assert path.read_bytes() == (root / path.relative_to(tmp_path)).read_bytes(), f"make {target}"
+
+
+def test_every_command_is_in_the_readme_and_no_other(readme: str) -> None:
+    callbacks = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    names = [command.name or name for command, name in zip(app.registered_commands, callbacks, strict=True)]
+    assert sorted(re.findall(r"^\| `mnist-edge (\w+)", readme, re.MULTILINE)) == sorted(names)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(root: Path, document: str) -> None:
+    text = (root / document).read_text("utf-8")
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        assert "://" in target or ((root / document).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_paths_named_in_the_documents_exist(root: Path, document: str) -> None:
+    text = (root / document).read_text("utf-8")
+    for path in re.findall(r"`((?:runtime|export|mnist_edge|tools|tests|docs|artifacts)/[\w./-]*)`", text):
+        assert (root / path).exists(), (document, path)
+
+
+def test_every_make_target_in_the_documents_exists(root: Path) -> None:
+    makefile = (root / "Makefile").read_text("utf-8")
+    for document in DOCUMENTS:
+        for target in re.findall(r"[`$] ?make ([a-z-]+)", (root / document).read_text("utf-8")):
+            assert f"\n{target}:" in makefile, (document, target)
+
+
+def test_bare_make_prints_the_targets(root: Path) -> None:
+    shown = subprocess.run(["make"], cwd=root, capture_output=True, text=True, check=True).stdout
+    for target in ("export", "test", "train", "evaluate"):
+        assert re.search(rf"^  make {target} ", shown, re.MULTILINE)
