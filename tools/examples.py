@@ -1,7 +1,7 @@
-"""The README's strip of pictures and what the shipped model says of them: `python -m tools.examples FILE`.
+"""Draw the README's pictures with the shipped model's predictions: `python -m tools.examples FILE`.
 
-The digits are drawn by code, as no picture of MNIST's may be shown here. The model is asked on the
-command line, as anybody would.
+The digits are drawn by code because MNIST's own images are not redistributed here. Predictions come from the
+command line, as a user would get them.
 """
 
 import json
@@ -32,30 +32,30 @@ _GAP_PIXELS = 8
 
 
 def draw_examples(path: Path) -> None:
-    """Write a PNG file of a picture of each kind, and of two that show no digit, each with its prediction."""
+    """Write a PNG file with a photograph of each kind and two non-digits, each with its prediction."""
     pictures = {
         kind: photograph(draw_digit(digit, np.random.default_rng(digit)), kind, np.random.default_rng(digit))
         for digit, kind in enumerate(_KINDS, 1)
     }
-    noise = np.random.default_rng(0).random((120, 120, 1)) < 0.06
-    pictures["dust"] = np.where(noise, 40, 225).repeat(3, axis=2).astype(np.uint8)
+    is_dust = np.random.default_rng(0).random((120, 120, 1)) < 0.06
+    pictures["dust"] = np.where(is_dust, 40, 225).repeat(3, axis=2).astype(np.uint8)
     pictures["nothing"] = np.full((120, 120, 3), 205, np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         for index, picture in enumerate(pictures.values()):
             Image.fromarray(picture).save(Path(folder) / f"{index:02}.png")
         command = [sys.executable, "-m", "mnist_edge", "predict", "--json", folder]
-        answers = subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603 (this program)
+        output = subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603 (own program)
     columns = len(pictures) // 2
     sheet = Image.new("RGB", (columns * (_SIDE_PIXELS + _GAP_PIXELS), 2 * (_SIDE_PIXELS + _CAPTION_PIXELS)), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
-    for index, ((kind, picture), line) in enumerate(zip(pictures.items(), answers.splitlines(), strict=True)):
+    for index, ((kind, picture), line) in enumerate(zip(pictures.items(), output.splitlines(), strict=True)):
         left = index % columns * (_SIDE_PIXELS + _GAP_PIXELS)
         top = index // columns * (_SIDE_PIXELS + _CAPTION_PIXELS)
-        answer = json.loads(line)
-        said = "no digit" if answer["rejected"] else f"{answer['digit']} ({answer['confidence']:.1%})"
+        prediction = json.loads(line)
+        answer = "no digit" if prediction["rejected"] else f"{prediction['digit']} ({prediction['confidence']:.1%})"
         size = (_SIDE_PIXELS, _SIDE_PIXELS)
         sheet.paste(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS), (left, top))
-        pen.text((left, top + _SIDE_PIXELS + 2), f"{kind}:\n{said}", fill="black", font=font)
+        pen.text((left, top + _SIDE_PIXELS + 2), f"{kind}:\n{answer}", fill="black", font=font)
     sheet.save(path, "PNG", optimize=True)
 
 

@@ -1,1 +1,1 @@
-"""Measure how well a model reads digits and refuses what shows none."""
+"""Measure accuracy, robustness and rejection of a model, and make the test pictures for it."""

@@ -1,6 +1,6 @@
-"""Pictures that show no digit, drawn by code: blanks, noise, letters, signs, clothes, shapes, scribbles, numbers.
+"""Pictures of non-digits: blanks, noise, letters, signs, words, clothes, shapes, scribbles and two-digit numbers.
 
-None of them is made by the code that makes the outliers of the training.
+The outliers used in training come from other code, so the rejection suite measures generalization.
 """
 
 from collections.abc import Callable
@@ -16,64 +16,51 @@ Pixels = NDArray[np.uint8]
 NonDigitGroup = Literal["blank or noise", "unseen class"]
 
 _LETTERS = "ABCDEFGHJKLMNPQRTUVWXYabcdefhkmnprtuvwxy"
-"""Those that are no digit in some hand: without I, O, S, Z, i, l, o, s, z, g, q and j."""
+"""Without letters that can be read as digits: I, O, S, Z, g, i, j, l, o, q, s and z."""
 _SIGNS = "?!&@#%+=*$€§<>{}~^"
 _CLOTHES = (
-    (
-        (30, 15),
-        (45, 20),
-        (55, 20),
-        (70, 15),
-        (95, 40),
-        (82, 50),
-        (75, 42),
-        (75, 90),
-        (25, 90),
-        (25, 42),
-        (18, 50),
-        (5, 40),
-    ),
-    ((30, 8), (70, 8), (78, 94), (58, 94), (50, 34), (42, 94), (22, 94)),
-    ((38, 6), (62, 6), (60, 36), (84, 94), (16, 94), (40, 36)),
-    ((8, 70), (10, 40), (32, 38), (58, 58), (92, 66), (94, 80), (8, 80)),
-    ((12, 36), (88, 36), (94, 90), (6, 90)),
-    ((34, 6), (62, 6), (62, 62), (92, 74), (92, 90), (34, 90)),
+    "30,15 45,20 55,20 70,15 95,40 82,50 75,42 75,90 25,90 25,42 18,50 5,40",  # shirt
+    "30,8 70,8 78,94 58,94 50,34 42,94 22,94",  # trousers
+    "38,6 62,6 60,36 84,94 16,94 40,36",  # dress
+    "8,70 10,40 32,38 58,58 92,66 94,80 8,80",  # shoe
+    "12,36 88,36 94,90 6,90",  # bag
+    "34,6 62,6 62,62 92,74 92,90 34,90",  # boot
 )
-"""Shirt, trousers, dress, shoe, bag and boot, in percent of the picture."""
+"""Polygons as points `x,y`, in percent of the picture."""
 
 
 def blank(generator: np.random.Generator) -> Pixels:
-    """Give a picture of one level."""
+    """Return a picture of a single grey level."""
     return np.full((_side(generator), _side(generator)), generator.integers(256), np.uint8)
 
 
 def shaded_paper(generator: np.random.Generator) -> Pixels:
-    """Give paper with grain, brighter on one side."""
+    """Return grainy paper that is brighter at the bottom."""
     side = _side(generator)
     light = np.linspace(generator.uniform(90, 160), generator.uniform(170, 240), side)
-    return _bytes(light[:, None] + generator.normal(0, generator.uniform(1, 6), (side, side)))
+    return _to_uint8(light[:, None] + generator.normal(0, generator.uniform(1, 6), (side, side)))
 
 
 def uniform_noise(generator: np.random.Generator) -> Pixels:
-    """Give levels that are all as likely."""
+    """Return uniformly distributed grey levels."""
     side = _side(generator)
     return generator.integers(0, 256, (side, side), dtype=np.uint8)
 
 
 def gaussian_noise(generator: np.random.Generator) -> Pixels:
-    """Give grey with noise of a deviation of 5 to 60."""
+    """Return grey with normal noise of standard deviation 5 to 60 levels."""
     side = _side(generator)
-    return _bytes(generator.normal(128, generator.uniform(5, 60), (side, side)))
+    return _to_uint8(generator.normal(128, generator.uniform(5, 60), (side, side)))
 
 
 def specks(generator: np.random.Generator) -> Pixels:
-    """Give 1 to 30 % of white pixels on black."""
+    """Return black with 1 to 30 % white pixels."""
     side = _side(generator)
     return ((generator.random((side, side)) < generator.uniform(0.01, 0.3)) * 255).astype(np.uint8)
 
 
 def clouds(generator: np.random.Generator) -> Pixels:
-    """Give noise of 5 to 12 cells a side, smoothly enlarged."""
+    """Return noise of 5 to 12 cells per side, enlarged smoothly."""
     cells, side = int(generator.integers(5, 13)), _side(generator)
     coarse = generator.integers(0, 256, (cells, cells), dtype=np.uint8)
     return np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))
@@ -90,16 +77,17 @@ def signs(generator: np.random.Generator) -> Pixels:
 
 
 def words(generator: np.random.Generator) -> Pixels:
-    """Print three to six letters."""
+    """Print three to six letters in a row."""
     return _print("".join(generator.choice(list(_LETTERS), generator.integers(3, 7))), generator, 30)
 
 
 def clothes(generator: np.random.Generator) -> Pixels:
     """Fill the outline of a piece of clothing."""
-    outline = np.array(_CLOTHES[generator.integers(len(_CLOTHES))]) * 1.2 + generator.normal(0, 1.5, 2)
+    points = [point.split(",") for point in _CLOTHES[generator.integers(len(_CLOTHES))].split()]
+    outline = np.array(points, np.float64) * 1.2 + generator.normal(0, 1.5, 2)
     picture = Image.new("L", (120, 120), 0)
     ImageDraw.Draw(picture).polygon([(x, y) for x, y in outline.tolist()], fill=int(generator.integers(120, 256)))
-    return _turned(picture, generator, 0)
+    return _rotate(picture, generator, 0)
 
 
 def shapes(generator: np.random.Generator) -> Pixels:
@@ -120,23 +108,23 @@ def shapes(generator: np.random.Generator) -> Pixels:
             ((15, 60), (105, 60), (75, 30), (105, 60), (75, 90)),
         )[kind]
         pen.line(corners, fill=40, width=width, joint="curve")
-    return _turned(picture, generator, 235)
+    return _rotate(picture, generator, 235)
 
 
 def scribbles(generator: np.random.Generator) -> Pixels:
-    """Draw a line that turns at random as it goes on, over itself again and again."""
+    """Draw a line that turns at random and crosses itself repeatedly."""
     turns = generator.normal(0, 0.5, 120).cumsum() * 0.5 + np.linspace(0, generator.uniform(6, 30), 120)
-    way = np.stack([np.cos(turns), np.sin(turns)], 1).cumsum(axis=0)
-    way = (way - way.min(axis=0)) / np.ptp(way, axis=0) * 90 + 15
+    path = np.stack([np.cos(turns), np.sin(turns)], 1).cumsum(axis=0)
+    path = (path - path.min(axis=0)) / np.ptp(path, axis=0) * 90 + 15
     picture = Image.new("L", (120, 120), 235)
-    ImageDraw.Draw(picture).line([(x, y) for x, y in way.tolist()], fill=40, width=int(generator.integers(3, 7)))
+    ImageDraw.Draw(picture).line([(x, y) for x, y in path.tolist()], fill=40, width=int(generator.integers(3, 7)))
     return np.asarray(picture)
 
 
 def numbers(generator: np.random.Generator) -> Pixels:
     """Draw two digits side by side."""
-    two = [draw_digit(int(digit), generator, 60, 0.3) for digit in generator.integers(0, 10, 2)]
-    return 255 - np.concatenate(two, axis=1)
+    digits = [draw_digit(int(digit), generator, 60, 0.3) for digit in generator.integers(0, 10, 2)]
+    return 255 - np.concatenate(digits, axis=1)
 
 
 NON_DIGITS: dict[str, tuple[NonDigitGroup, Callable[[np.random.Generator], Pixels]]] = {
@@ -149,25 +137,25 @@ NON_DIGITS: dict[str, tuple[NonDigitGroup, Callable[[np.random.Generator], Pixel
         for function in (letters, signs, words, clothes, shapes, scribbles, numbers)
     },
 }
-"""Each takes a generator and gives uint8 `[H, W]`."""
+"""By name: the group and a function that draws one picture, uint8 `[H, W]`."""
 
 
 def _side(generator: np.random.Generator) -> int:
+    """Return a random side length in pixels."""
     return int(generator.integers(28, 120))
 
 
-def _bytes(levels: NDArray[np.floating]) -> Pixels:
-    pixels: Pixels = np.rint(levels.clip(0, 255)).astype(np.uint8)
-    return pixels
+def _to_uint8(levels: NDArray[np.floating]) -> Pixels:
+    return np.asarray(np.rint(np.clip(levels, 0, 255)), np.uint8)
 
 
-def _print(text: str, generator: np.random.Generator, height: int = 70) -> Pixels:
-    font = ImageFont.load_default(height)
+def _print(text: str, generator: np.random.Generator, font_pixels: int = 70) -> Pixels:
+    font = ImageFont.load_default(font_pixels)
     left, top, right, bottom = font.getbbox(text)
     picture = Image.new("L", (int(right - left) + 50, int(bottom - top) + 50), 235)
     ImageDraw.Draw(picture).text((25 - left, 25 - top), text, font=font, fill=40)
-    return _turned(picture, generator, 235)
+    return _rotate(picture, generator, 235)
 
 
-def _turned(picture: Image.Image, generator: np.random.Generator, paper: int) -> Pixels:
+def _rotate(picture: Image.Image, generator: np.random.Generator, paper: int) -> Pixels:
     return np.asarray(picture.rotate(float(generator.normal(0, 4)), Image.Resampling.BICUBIC, fillcolor=paper))

@@ -1,4 +1,4 @@
-"""The rejection suite: how much of what is no digit is taken for none, and what that costs digits."""
+"""The rejection suite: rejection rates on non-digits and on digits."""
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -12,12 +12,12 @@ from runtime import Prediction
 
 IMAGES_PER_KIND = 200
 DIGITS_REJECTED = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
-"""Shares of the digits that the curve's thresholds reject."""
+"""Fractions of digits rejected at the thresholds of the curve."""
 
 
 @dataclass(frozen=True)
 class RejectionPoint:
-    """Shares rejected at a threshold: of digits, of blanks and noise, and of classes that the network never saw."""
+    """Fractions rejected at one threshold: of digits, of blanks and noise, and of classes not seen in training."""
 
     reject_below: float
     digits: float
@@ -27,7 +27,7 @@ class RejectionPoint:
 
 @dataclass(frozen=True)
 class RejectionResult:
-    """What a model rejects at its own threshold, by kind, and the curve over others."""
+    """Fractions rejected of each kind at the model's own threshold, and a ROC-like curve over other thresholds."""
 
     images_per_kind: int
     kinds: dict[str, float]
@@ -36,7 +36,7 @@ class RejectionResult:
 
 
 def non_digit_images(kind: str, images: int = IMAGES_PER_KIND) -> Iterator[NDArray[np.uint8]]:
-    """Make pictures of a kind, the same ones every time."""
+    """Draw pictures of one kind, uint8 `[H, W]`; the same pictures on every call."""
     draw = NON_DIGITS[kind][1]
     for index in range(images):
         yield draw(np.random.default_rng((zlib.crc32(kind.encode()), index)))
@@ -47,30 +47,32 @@ def evaluate_rejection(
     digit_confidences: NDArray[np.floating],
     reject_below: float,
 ) -> RejectionResult:
-    """Show a predictor what is no digit.
+    """Measure how many non-digits and how many digits are rejected at several thresholds.
 
     Args:
-        predict_batch: of a predictor whose own threshold is next to nothing, so that `rejected` tells what its
-            preparation has seen; the thresholds are laid on the confidences here.
+        predict_batch: a predictor's method. The predictor's own threshold must be close to 0, so that `rejected`
+            is set only by its picture preparation; the thresholds are applied to the confidences here.
         digit_confidences: `[N]`, of real digits.
         reject_below: the model's own threshold.
     """
     confidences = {kind: _confidences(predict_batch(non_digit_images(kind))) for kind in NON_DIGITS}
 
-    def point(threshold: float) -> RejectionPoint:
-        def share(group: NonDigitGroup) -> float:
-            return float(
-                np.mean([confidences[kind] < threshold for kind in NON_DIGITS if NON_DIGITS[kind][0] == group])
-            )
+    def rejected_fraction(group: NonDigitGroup, threshold: float) -> float:
+        return float(np.mean([confidences[kind] < threshold for kind in NON_DIGITS if NON_DIGITS[kind][0] == group]))
 
-        digits = float((digit_confidences < threshold).mean())
-        return RejectionPoint(threshold, digits, share("blank or noise"), share("unseen class"))
+    def point(threshold: float) -> RejectionPoint:
+        return RejectionPoint(
+            reject_below=threshold,
+            digits=float((digit_confidences < threshold).mean()),
+            blank_or_noise=rejected_fraction("blank or noise", threshold),
+            unseen_class=rejected_fraction("unseen class", threshold),
+        )
 
     kinds = {kind: float((values < reject_below).mean()) for kind, values in confidences.items()}
-    curve = tuple(point(float(np.quantile(digit_confidences, share))) for share in DIGITS_REJECTED)
+    curve = tuple(point(float(np.quantile(digit_confidences, fraction))) for fraction in DIGITS_REJECTED)
     return RejectionResult(IMAGES_PER_KIND, kinds, point(reject_below), curve)
 
 
-def _confidences(answers: Sequence[Prediction]) -> NDArray[np.float64]:
-    """Give confidences, none where the preparation itself has seen that there is no digit."""
-    return np.array([-1.0 if answer.rejected is not None else answer.confidence for answer in answers])
+def _confidences(predictions: Sequence[Prediction]) -> NDArray[np.float64]:
+    """Return confidences, -1 for pictures that the preparation rejected: below every threshold."""
+    return np.array([-1.0 if prediction.rejected is not None else prediction.confidence for prediction in predictions])

@@ -1,4 +1,4 @@
-"""The robustness suite as one table: how often a model is right on each kind of photograph and corruption."""
+"""The robustness suite: accuracy on each kind of photograph and corruption."""
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ KINDS: tuple[tuple[Group, str], ...] = (
 
 @dataclass(frozen=True)
 class RobustnessResult:
-    """What a model made of one kind of picture; rejected ones count as right or wrong like the others."""
+    """Counts for one kind of picture. A rejected picture still counts as correct if its digit is right."""
 
     group: Group
     kind: str
@@ -34,12 +34,12 @@ class RobustnessResult:
 
     @property
     def accuracy(self) -> float:
-        """Top-1 accuracy, a fraction."""
+        """Top-1 accuracy, 0..1."""
         return self.correct / self.images
 
 
 def robustness_images(group: Group, kind: str, digits: Split) -> Iterator[NDArray[np.uint8]]:
-    """Make one picture of a kind of each digit; the same digit at the same place gives the same picture."""
+    """Make one picture of each digit; the same digit at the same index gives the same picture."""
     for index, digit in enumerate(digits.images):
         generator = np.random.default_rng((zlib.crc32(kind.encode()), index))
         yield photograph(digit, kind, generator) if group == "photograph" else CORRUPTIONS[kind](digit, generator)
@@ -52,27 +52,26 @@ def evaluate_robustness(
     images: int = IMAGES_PER_KIND,
     on_kind: Callable[[str], None] = lambda _: None,
 ) -> list[RobustnessResult]:
-    """Show a predictor every kind of picture.
+    """Measure a predictor's accuracy on every kind of picture.
 
     Args:
-        predict_batch: of a predictor that prepares pictures itself and leaves none unanswered.
-        test: MNIST's test images; every n-th is used.
-        images: of each kind.
-        on_kind: told which kind comes next.
+        predict_batch: a predictor's method, which prepares pictures and returns one prediction for each.
+        test: MNIST's test images; the suite uses every n-th.
+        images: number of pictures of each kind.
+        on_kind: called with each kind's name before it is measured.
     """
     stride = max(1, len(test.labels) // images)
     digits = Split(test.images[::stride][:images], test.labels[::stride][:images])
     results = []
     for group, kind in KINDS:
         on_kind(kind)
-        answers = predict_batch(robustness_images(group, kind, digits))
-        named = np.array([answer.digit for answer in answers])
-        rejected = sum(answer.rejected is not None for answer in answers)
-        correct = int((named == digits.labels).sum())
+        predictions = predict_batch(robustness_images(group, kind, digits))
+        correct = int((np.array([prediction.digit for prediction in predictions]) == digits.labels).sum())
+        rejected = sum(prediction.rejected is not None for prediction in predictions)
         results.append(RobustnessResult(group, kind, len(digits.labels), correct, rejected))
     return results
 
 
 def mean_accuracy(results: Sequence[RobustnessResult], group: Group) -> float:
-    """Average the accuracies of a group's kinds."""
+    """Return the mean accuracy over the kinds of a group."""
     return float(np.mean([result.accuracy for result in results if result.group == group]))
