@@ -418,7 +418,7 @@ def report(
     """Train V1 and V2 for one epoch and draw a page of it: curves, mistakes, filters, costs. Takes a minute."""
     from mnist_edge.benchmark.comparison import Comparison
     from mnist_edge.files import load_results
-    from mnist_edge.report.history import watch
+    from mnist_edge.report.history import train_with_history
     from mnist_edge.report.page import write_report
     from mnist_edge.training.recipes import find_recipe
 
@@ -429,7 +429,9 @@ def report(
     networks = []
     for one in chosen:
         with console.training_progress(one.epochs) as on_step:
-            networks.append(watch(one.architecture, training, test, recipe=recipe, seed=seed, on_step=on_step))
+            networks.append(
+                train_with_history(one.architecture, training, test, recipe=recipe, seed=seed, on_step=on_step)
+            )
     print(f"Written: {write_report(out, networks, test, recipe, seed, found)}")
 
 

@@ -1,1 +1,1 @@
-"""A trained network as a page of pictures."""
+"""Train networks and write an HTML report about them: curves, mistakes, calibration, costs and filters."""

@@ -1,9 +1,10 @@
-"""A network trained in one epoch while it is watched, and what it makes of the test images."""
+"""Train a network for a report and keep its training curve and its predictions for the test images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -13,13 +14,16 @@ from mnist_edge.training.loop import model_logits, steps_per_epoch, train
 from mnist_edge.training.progress import Step
 from mnist_edge.training.recipes import find_recipe
 
-VALIDATION_IMAGES = 6_000
-_VALIDATIONS = 20
+_MAX_VALIDATION_IMAGES = 6_000
+_VALIDATIONS_PER_EPOCH = 20
 
 
 @dataclass(frozen=True)
 class TrainingHistory:
-    """A trained network, its steps, and its answers to the test images: digits `[N]`, probabilities `[N, 10]`."""
+    """A trained network, its training steps, and its predictions for the test images.
+
+    `digits` is `[N]`; `probabilities` is `[N, 10]`, without the temperature that calibration fits.
+    """
 
     name: str
     model: nn.Module
@@ -30,7 +34,7 @@ class TrainingHistory:
     seconds: float
 
 
-def watch(
+def train_with_history(
     architecture: str,
     training: Split,
     test: Split,
@@ -40,45 +44,38 @@ def watch(
     threads: int | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> TrainingHistory:
-    """Train by a recipe, with some images held out to draw a curve of.
+    """Train a network, and measure accuracy on held-out training images 20 times per epoch.
 
     Args:
-        architecture: as `build_model` names it.
-        training: images to train on.
-        test: images to look at.
-        recipe: its name.
-        seed: of the training.
-        threads: of the CPU.
+        architecture: a name that `build_model` knows.
+        training: images to train on, of which up to a tenth are held out.
+        test: images to predict after training.
+        recipe: the recipe's name.
+        seed: seed of the training.
+        threads: number of CPU threads; PyTorch's default if None.
         on_step: called after every step.
 
     Raises:
-        UnknownNameError: there is no such recipe.
+        UnknownNameError: the architecture has no such recipe.
     """
     images = len(training.labels)
-    chosen = replace(find_recipe(architecture, recipe), validation_images=min(VALIDATION_IMAGES, images // 10))
+    chosen = replace(find_recipe(architecture, recipe), validation_images=min(_MAX_VALIDATION_IMAGES, images // 10))
     steps: list[Step] = []
 
-    def note(step: Step) -> None:
+    def record(step: Step) -> None:
         steps.append(step)
         on_step(step)
 
-    result = train(
-        chosen,
-        training,
-        seed=seed,
-        threads=threads,
-        validate_every=max(1, steps_per_epoch(chosen, images) // _VALIDATIONS),
-        on_step=note,
-    )
-    logits = model_logits(result.model, test.images).astype(np.float64)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    validate_every = max(1, steps_per_epoch(chosen, images) // _VALIDATIONS_PER_EPOCH)
+    result = train(chosen, training, seed=seed, threads=threads, validate_every=validate_every, on_step=record)
+    logits = model_logits(result.model, test.images)
     digits = logits.argmax(axis=1)
     return TrainingHistory(
         name=architecture,
         model=result.model,
         steps=tuple(steps),
         digits=digits,
-        probabilities=powers / powers.sum(axis=1, keepdims=True),
+        probabilities=torch.from_numpy(logits).double().softmax(dim=1).numpy(),
         evaluation=Evaluation.of(digits, test.labels),
         seconds=result.seconds,
     )

@@ -1,4 +1,4 @@
-"""The report as files: one page that holds its own pictures, and each picture as PNG and SVG."""
+"""Write a report: one self-contained HTML page, and each of its pictures as a PNG and an SVG file."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from mnist_edge.benchmark.comparison import Comparison
 from mnist_edge.data.mnist import Split
 from mnist_edge.evaluation.metrics import expected_calibration_error
 from mnist_edge.files import write_bytes
-from mnist_edge.machine import installed_versions, this_machine
+from mnist_edge.machine import describe_versions, installed_versions, this_machine
 from mnist_edge.report import pictures
 from mnist_edge.report.history import TrainingHistory
 from mnist_edge.training.layers import layers_of, total_multiply_adds
@@ -30,51 +30,50 @@ table { border-collapse: collapse; }
 th, td { padding: .3rem .9rem; text-align: right; border-bottom: 1px solid #d1d9e0; }
 th:first-child, td:first-child { text-align: left; } footer { margin-top: 3rem; color: #59636e; font-size: .85rem; }
 """
-_HEADINGS = ("network", "parameters", "multiply-adds", "top-1", "calibration error", "seconds")
+_HEADINGS = ("network", "parameters", "multiply-adds", "test accuracy", "calibration error", "training seconds")
 
 
 def write_report(
-    out: Path, networks: Sequence[TrainingHistory], test: Split, recipe: str, seed: int, compared: Comparison | None
+    out: Path, histories: Sequence[TrainingHistory], test: Split, recipe: str, seed: int, comparison: Comparison | None
 ) -> Path:
-    """Write the page and its pictures into a folder, and give the page's path.
+    """Write the page and its pictures into a folder, and return the page's path.
 
     Args:
-        out: the folder, made where it is missing.
-        networks: trained by `watch`.
+        out: the folder, created if it is missing.
+        histories: the networks, from `train_with_history`.
         test: MNIST's test images.
-        recipe: that all were trained by.
-        seed: of all.
-        compared: other networks, for the picture of accuracy against parameters; None leaves it out.
+        recipe: the recipe of all networks.
+        seed: the seed of all networks.
+        comparison: networks to plot by accuracy and parameters; without it the page has no such plot.
 
     Raises:
         OSError: the folder cannot be written.
     """
     sections = [
-        f"<h2>{escape(found.name.upper())}</h2>\n{_figures(out, _of_network(found, test), f'{found.name}-')}"
-        for found in networks
+        f"<h2>{escape(history.name.upper())}</h2>\n{_write_figures(out, _draw(history, test), f'{history.name}-')}"
+        for history in histories
     ]
-    if compared is not None:
-        caption = (
-            f"Accuracy against parameters: mean and deviation over the seeds; {escape(compared.machine.processor)}."
-        )
-        drawn = {"accuracy-against-parameters": (pictures.accuracy_against_parameters(compared), caption)}
-        sections.append(f"<h2>Beside other networks</h2>\n{_figures(out, drawn, '')}")
+    if comparison is not None:
+        caption = "Test accuracy and number of parameters: mean and standard deviation over the seeds of each recipe; "
+        caption += f"measured on {comparison.machine.processor}."
+        figures = {"accuracy-against-parameters": (pictures.accuracy_against_parameters(comparison), caption)}
+        sections.append(f"<h2>Comparison with other networks</h2>\n{_write_figures(out, figures, '')}")
     page = f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>mnist-edge: one epoch of MNIST</title>
+<title>mnist-edge training report</title>
 <link rel="icon" href="data:,">
 <style>{_STYLE}</style>
 </head>
 <body>
-<h1>One epoch of MNIST in fewer than 25,000 parameters</h1>
-<p>Trained by the recipe <code>{escape(recipe)}</code>, seed {seed}, with some of the training images held out; measured
-on MNIST's {len(test.labels):,} test images.</p>
-{_summary(networks, test)}
+<h1>mnist-edge training report</h1>
+<p>Trained with the recipe <code>{escape(recipe)}</code> and seed {seed}. Some of the training images were held out for
+validation; test accuracy is measured on {len(test.labels):,} test images of MNIST.</p>
+{_summary(histories, test)}
 {"".join(sections)}
-<footer>{_conditions()}</footer>
+<footer>{_environment()}</footer>
 </body>
 </html>
 """
@@ -83,33 +82,35 @@ on MNIST's {len(test.labels):,} test images.</p>
     return path
 
 
-def _of_network(found: TrainingHistory, test: Split) -> dict[str, tuple[Figure, str]]:
-    """Draw what there is to see of a network: pictures with captions, by name."""
-    digit = test.images[0]
+def _draw(history: TrainingHistory, test: Split) -> dict[str, tuple[Figure, str]]:
+    """Return the pictures of a network with their captions, by file name."""
     return {
-        "curves": (pictures.curves(found), "Loss and accuracy while training, batch by batch."),
-        "confusion": (pictures.confusion(found), "How often each digit was named as each; mistakes are coloured."),
+        "curves": (pictures.curves(history), "Training loss and accuracy of each batch."),
+        "confusion": (pictures.confusion(history), "Confusion matrix of the test images; mistakes are colored."),
         "worst-mistakes": (
-            pictures.worst_mistakes(found, test),
-            "The mistakes that the network was surest of: the true digit, the one named, its probability.",
+            pictures.worst_mistakes(history, test),
+            "Wrong predictions with the highest confidence: true digit, predicted digit, confidence.",
         ),
         "reliability": (
-            pictures.reliability(found, test),
-            "How often the network is right, by how sure it is, before the export fits a temperature.",
+            pictures.reliability(history, test),
+            "Accuracy by confidence, before calibration fits a temperature.",
         ),
-        "costs": (pictures.costs(found.model), "Where the parameters and the multiply-adds are."),
-        "filters": (pictures.filters(found), "Kernels of the first convolution: red adds, blue takes away."),
+        "costs": (pictures.costs(history.model), "Parameters and multiply-adds of each layer."),
+        "filters": (
+            pictures.filters(history),
+            "Kernels of the first convolution: positive weights are red, negative ones blue.",
+        ),
         "feature-maps": (
-            pictures.feature_maps(found, digit),
-            f"A {test.labels[0]}, and what the first channels of each convolution make of it.",
+            pictures.feature_maps(history, test.images[0]),
+            f"A {test.labels[0]} and the first output channels of each convolution, after its ReLU.",
         ),
     }
 
 
-def _figures(out: Path, drawn: Mapping[str, tuple[Figure, str]], prefix: str) -> str:
-    """Write pictures as files and give them as HTML."""
+def _write_figures(out: Path, figures: Mapping[str, tuple[Figure, str]], prefix: str) -> str:
+    """Write figures as PNG and SVG files, and return HTML that embeds them."""
     parts = []
-    for name, (figure, caption) in drawn.items():
+    for name, (figure, caption) in figures.items():
         png, svg = encode(figure, "png"), encode(figure, "svg")
         write_bytes(out / "pictures" / f"{prefix}{name}.png", png)
         write_bytes(out / "pictures" / f"{prefix}{name}.svg", svg)
@@ -122,31 +123,31 @@ def _figures(out: Path, drawn: Mapping[str, tuple[Figure, str]], prefix: str) ->
 
 
 def encode(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
-    """Give a figure as the bytes of a file; the same figure gives the same bytes."""
-    drawn = BytesIO()
+    """Return a figure as the bytes of an image file. PNG bytes are reproducible."""
+    stream = BytesIO()
     metadata = {"Software": None} if kind == "png" else {"Date": None}
-    figure.savefig(drawn, format=kind, dpi=_DOTS_PER_INCH, metadata=metadata)
-    return drawn.getvalue()
+    figure.savefig(stream, format=kind, dpi=_DOTS_PER_INCH, metadata=metadata)
+    return stream.getvalue()
 
 
-def _summary(networks: Sequence[TrainingHistory], test: Split) -> str:
+def _summary(histories: Sequence[TrainingHistory], test: Split) -> str:
+    """Return an HTML table with one row per network."""
     rows = []
-    for found in networks:
-        error = expected_calibration_error(found.probabilities.max(axis=1), found.digits == test.labels)
+    for history in histories:
+        error = expected_calibration_error(history.probabilities.max(axis=1), history.digits == test.labels)
         cells = (
-            found.name.upper(),
-            f"{count_parameters(found.model):,}",
-            f"{total_multiply_adds(layers_of(found.model)):,}",
-            f"{found.evaluation.accuracy:.2%}",
+            history.name.upper(),
+            f"{count_parameters(history.model):,}",
+            f"{total_multiply_adds(layers_of(history.model)):,}",
+            f"{history.evaluation.accuracy:.2%}",
             f"{error:.2%}",
-            f"{found.seconds:.1f}",
+            f"{history.seconds:.1f}",
         )
         rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
     heading = "".join(f"<th>{name}</th>" for name in _HEADINGS)
     return f"<table><thead><tr>{heading}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _conditions() -> str:
-    machine = this_machine()
-    versions = ", ".join(f"{name} {number}" for name, number in installed_versions("torch", "numpy").items())
+def _environment() -> str:
+    machine, versions = this_machine(), describe_versions(installed_versions("torch", "numpy"))
     return escape(f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}; {versions}.")

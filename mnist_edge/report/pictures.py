@@ -1,6 +1,5 @@
-"""The pictures of a report, each a matplotlib figure."""
+"""The pictures of a report, as matplotlib figures."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -16,34 +15,34 @@ from mnist_edge.report.history import TrainingHistory
 from mnist_edge.training.layers import layers_of
 
 _BLUE, _ORANGE, _GREY = "#1f6feb", "#d9730d", "#b6bec9"
-_BINS = 15
-_SMOOTHING_STEPS = 25
-_WORST = 24
-_SHOWN_MAPS = 16
+_CONFIDENCE_BINS = 15
+_SMOOTHED_BATCHES = 25
+_SHOWN_MISTAKES = 24
+_SHOWN_CHANNELS = 16
 
 
-def curves(found: TrainingHistory) -> Figure:
-    """Draw loss and accuracy of the batches, smoothed, and the accuracy of the held-out images, over the steps."""
+def curves(history: TrainingHistory) -> Figure:
+    """Plot loss and accuracy per batch, smoothed, and accuracy on held-out images, over the steps."""
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
-    numbers = np.arange(1, len(found.steps) + 1)
-    window = min(_SMOOTHING_STEPS, len(numbers))
+    numbers = np.arange(1, len(history.steps) + 1)
+    window = min(_SMOOTHED_BATCHES, len(numbers))
     for panel, values, title in (
-        (loss, [step.step_loss for step in found.steps], "loss"),
-        (accuracy, [step.step_accuracy for step in found.steps], "accuracy"),
+        (loss, [step.step_loss for step in history.steps], "loss"),
+        (accuracy, [step.step_accuracy for step in history.steps], "accuracy"),
     ):
         panel.plot(numbers, values, color=_GREY, linewidth=0.6, label="batch")
-        smooth = np.convolve(values, np.ones(window) / window, "valid")
-        panel.plot(numbers[window - 1 :], smooth, color=_BLUE, label=f"mean of {window} batches")
+        smoothed = np.convolve(values, np.ones(window) / window, "valid")
+        panel.plot(numbers[window - 1 :], smoothed, color=_BLUE, label=f"mean of {window} batches")
         panel.set_title(title, loc="left", size=10, weight="bold")
         panel.set_xlabel("step")
-    measured = [
+    validations = [
         (number, step.validation_accuracy)
-        for number, step in zip(numbers, found.steps, strict=True)
+        for number, step in zip(numbers, history.steps, strict=True)
         if step.validation_accuracy is not None
     ]
-    if measured:
-        accuracy.plot(*zip(*measured, strict=True), "o-", color=_ORANGE, markersize=3, label="held-out images")
+    if validations:
+        accuracy.plot(*zip(*validations, strict=True), "o-", color=_ORANGE, markersize=3, label="held-out images")
     accuracy.set_ylim(0.8, 1.0)
     for panel in (loss, accuracy):
         panel.legend(frameon=False, fontsize=8)
@@ -51,9 +50,9 @@ def curves(found: TrainingHistory) -> Figure:
     return figure
 
 
-def confusion(found: TrainingHistory) -> Figure:
-    """Draw how often each digit (row) was named as each (column)."""
-    counts = np.array(found.evaluation.confusion)
+def confusion(history: TrainingHistory) -> Figure:
+    """Draw the confusion matrix; only mistakes are colored."""
+    counts = np.array(history.evaluation.confusion)
     mistakes = counts.astype(float)
     np.fill_diagonal(mistakes, np.nan)
     figure = Figure(figsize=(5, 4.6), layout="constrained")
@@ -61,21 +60,21 @@ def confusion(found: TrainingHistory) -> Figure:
     panel.imshow(mistakes, cmap="Oranges")
     for row, column in np.ndindex(*counts.shape):
         if counts[row, column]:
-            dark = mistakes[row, column] > np.nanmax(mistakes) / 2
-            colour = "white" if dark else "black"
-            panel.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", size=8, color=colour)
+            is_dark = mistakes[row, column] > np.nanmax(mistakes) / 2
+            color = "white" if is_dark else "black"
+            panel.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", size=8, color=color)
     panel.set_xticks(range(DIGITS))
     panel.set_yticks(range(DIGITS))
-    panel.set_xlabel("named")
+    panel.set_xlabel("predicted digit")
     panel.set_ylabel("true digit")
     return figure
 
 
-def worst_mistakes(found: TrainingHistory, test: Split) -> Figure:
-    """Show the images that were named wrongly with the most confidence."""
-    wrong = np.flatnonzero(found.digits != test.labels)
-    confidence = found.probabilities.max(axis=1)
-    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:_WORST]
+def worst_mistakes(history: TrainingHistory, test: Split) -> Figure:
+    """Show the images that were predicted wrongly with the highest confidence."""
+    wrong = np.flatnonzero(history.digits != test.labels)
+    confidence = history.probabilities.max(axis=1)
+    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][:_SHOWN_MISTAKES]
     columns = 8
     rows = max(1, -(-len(shown) // columns))
     figure = Figure(figsize=(1.1 * columns, 1.4 * rows), layout="constrained")
@@ -83,28 +82,36 @@ def worst_mistakes(found: TrainingHistory, test: Split) -> Figure:
         panel.set_axis_off()
     for panel, index in zip(figure.axes, shown, strict=False):
         panel.imshow(test.images[index], cmap="gray_r", vmin=0, vmax=255)
-        panel.set_title(f"{test.labels[index]} as {found.digits[index]}, {confidence[index]:.0%}", size=8)
+        panel.set_title(f"{test.labels[index]} as {history.digits[index]}, {confidence[index]:.0%}", size=8)
     return figure
 
 
-def filters(found: TrainingHistory) -> Figure:
-    """Show the kernels of the first convolution."""
-    first = next(layer for layer in found.model.modules() if isinstance(layer, nn.Conv2d))
-    return _tiles(first.weight.detach()[:, 0].numpy(), "coolwarm", symmetric=True)
+def filters(history: TrainingHistory) -> Figure:
+    """Show the kernels of the first convolution in two rows."""
+    first = next(layer for layer in history.model.modules() if isinstance(layer, nn.Conv2d))
+    kernels = first.weight.detach()[:, 0].numpy()
+    columns = -(-len(kernels) // 2)
+    limit = float(np.abs(kernels).max())
+    figure = Figure(figsize=(0.9 * columns, 1.9), layout="constrained")
+    for panel, kernel in zip(figure.subplots(2, columns, squeeze=False).flat, kernels, strict=False):
+        panel.imshow(kernel, cmap="coolwarm", vmin=-limit, vmax=limit)
+    for panel in figure.axes:
+        panel.set_axis_off()
+    return figure
 
 
-def feature_maps(found: TrainingHistory, digit: NDArray[np.uint8]) -> Figure:
-    """Show one digit and the first channels of what each stage of convolutions makes of it."""
-    stages = _stages(found.model, digit)
-    columns = _SHOWN_MAPS // 2
+def feature_maps(history: TrainingHistory, digit: NDArray[np.uint8]) -> Figure:
+    """Show a digit and the first output channels of each convolution, after its ReLU."""
+    stages = _activations(history.model, digit)
+    columns = _SHOWN_CHANNELS // 2
     figure = Figure(figsize=(1.1 * (columns + 2), 2.3 * len(stages)), layout="constrained")
     grid = figure.add_gridspec(2 * len(stages), columns + 2)
-    shown = figure.add_subplot(grid[0:2, 0:2])
-    shown.imshow(digit, cmap="gray")
-    shown.set_axis_off()
-    for number, (name, maps) in enumerate(stages):
-        for index, channel in enumerate(maps[:_SHOWN_MAPS]):
-            panel = figure.add_subplot(grid[2 * number + index // columns, 2 + index % columns])
+    panel = figure.add_subplot(grid[0:2, 0:2])
+    panel.imshow(digit, cmap="gray")
+    panel.set_axis_off()
+    for stage, (name, channels) in enumerate(stages):
+        for index, channel in enumerate(channels[:_SHOWN_CHANNELS]):
+            panel = figure.add_subplot(grid[2 * stage + index // columns, 2 + index % columns])
             panel.imshow(channel, cmap="magma")
             panel.set_axis_off()
             if index == 0:
@@ -113,18 +120,19 @@ def feature_maps(found: TrainingHistory, digit: NDArray[np.uint8]) -> Figure:
 
 
 def costs(model: nn.Module) -> Figure:
-    """Draw where the parameters and the multiply-adds are."""
+    """Plot the parameters and multiply-adds of each layer."""
     layers = [layer for layer in layers_of(model) if layer.parameters]
     figure = Figure(figsize=(9, 0.36 * len(layers) + 1), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
-    names = [f"{layer.name} ({layer.kind})" for layer in layers][::-1]
+    layers.reverse()  # bars start at the bottom
+    names = [f"{layer.name} ({layer.kind})" for layer in layers]
     for panel, values, title in (
         (panels[0], [layer.parameters for layer in layers], "parameters"),
         (panels[1], [layer.multiply_adds for layer in layers], "multiply-adds"),
     ):
-        panel.barh(names, values[::-1], color=_BLUE)
-        for place, value in enumerate(values[::-1]):
-            panel.annotate(f"{value:,}", (value, place), (4, 0), textcoords="offset points", va="center", size=8)
+        panel.barh(names, values, color=_BLUE)
+        for position, value in enumerate(values):
+            panel.annotate(f"{value:,}", (value, position), (4, 0), textcoords="offset points", va="center", size=8)
         panel.set_xlim(0, max(values) * 1.25)
         panel.set_title(title, loc="left", size=10, weight="bold")
         panel.spines[["top", "right", "left", "bottom"]].set_visible(False)
@@ -133,56 +141,48 @@ def costs(model: nn.Module) -> Figure:
     return figure
 
 
-def reliability(found: TrainingHistory, test: Split) -> Figure:
-    """Draw accuracy over confidence: on the diagonal, confidences mean what they say."""
-    confidence, correct = found.probabilities.max(axis=1), found.digits == test.labels
-    edges = np.linspace(0, 1, _BINS + 1)
+def reliability(history: TrainingHistory, test: Split) -> Figure:
+    """Plot accuracy by confidence; bars that end on the diagonal are calibrated."""
+    confidence, correct = history.probabilities.max(axis=1), history.digits == test.labels
     figure = Figure(figsize=(4.6, 4.2), layout="constrained")
     panel = figure.subplots()
     panel.plot([0, 1], [0, 1], color=_GREY, linewidth=1)
-    for low, high in pairwise(edges):
+    for low, high in pairwise(np.linspace(0, 1, _CONFIDENCE_BINS + 1)):
         inside = (confidence > low) & (confidence <= high)
         if inside.any():
-            panel.bar((low + high) / 2, correct[inside].mean(), width=0.9 / _BINS, color=_BLUE)
-            panel.annotate(
-                f"{np.count_nonzero(inside):,}",
-                ((low + high) / 2, correct[inside].mean()),
-                (0, 2),
-                textcoords="offset points",
-                ha="center",
-                size=6,
-            )
-    panel.set_title(
-        f"expected calibration error {expected_calibration_error(confidence, correct):.2%}", loc="left", size=10
-    )
+            center, accuracy = (low + high) / 2, correct[inside].mean()
+            panel.bar(center, accuracy, width=0.9 / _CONFIDENCE_BINS, color=_BLUE)
+            count = f"{np.count_nonzero(inside):,}"
+            panel.annotate(count, (center, accuracy), (0, 2), textcoords="offset points", ha="center", size=6)
+    error = expected_calibration_error(confidence, correct)
+    panel.set_title(f"expected calibration error {error:.2%}", loc="left", size=10)
     panel.set_xlabel("confidence")
-    panel.set_ylabel("share right; images above the bars")
+    panel.set_ylabel("accuracy; number of images above the bars")
     panel.spines[["top", "right"]].set_visible(False)
     return figure
 
 
-def accuracy_against_parameters(found: Comparison) -> Figure:
-    """Draw each compared network's mean accuracy, with its deviation, over its parameters."""
+def accuracy_against_parameters(comparison: Comparison) -> Figure:
+    """Plot each network's mean test accuracy, with its standard deviation, over its parameters."""
     figure = Figure(figsize=(7.5, 5.2), layout="constrained")
     panel = figure.subplots()
-    for one in found.networks:
-        ours = one.name.startswith(("v1", "v2"))
+    for network in comparison.networks:
         panel.errorbar(
-            one.parameters,
-            100 * one.mean,
-            yerr=None if one.deviation is None else 100 * one.deviation,
+            network.parameters,
+            100 * network.mean,
+            yerr=None if network.deviation is None else 100 * network.deviation,
             fmt="o",
-            color=_BLUE if ours else _ORANGE,
+            color=_BLUE if network.name.startswith(("v1", "v2")) else _ORANGE,
             capsize=3,
         )
-        # V1 and V2 have nearly as many parameters, and V1 is as good as its neighbour to the right.
-        place = (-8, -3) if one.name.startswith("v2") else (8, -10) if one.name.startswith("v1") else (8, -3)
+        # V1 and V2 have about the same number of parameters; these offsets keep their labels apart.
+        offset = (-8, -3) if network.name.startswith("v2") else (8, -10) if network.name.startswith("v1") else (8, -3)
         panel.annotate(
-            one.name,
-            (one.parameters, 100 * one.mean),
-            place,
+            network.name,
+            (network.parameters, 100 * network.mean),
+            offset,
             textcoords="offset points",
-            ha="right" if place[0] < 0 else "left",
+            ha="right" if offset[0] < 0 else "left",
             size=8,
         )
     panel.set_xscale("log")
@@ -196,25 +196,13 @@ def accuracy_against_parameters(found: Comparison) -> Figure:
     return figure
 
 
-def _tiles(images: NDArray[np.float32], colours: str, *, symmetric: bool) -> Figure:
-    """Show small images in two rows."""
-    columns = -(-len(images) // 2)
-    limit = float(np.abs(images).max()) if symmetric else None
-    figure = Figure(figsize=(0.9 * columns, 1.9), layout="constrained")
-    for panel, image in zip(figure.subplots(2, columns, squeeze=False).flat, images, strict=False):
-        panel.imshow(image, cmap=colours, vmin=None if limit is None else -limit, vmax=limit)
-    for panel in figure.axes:
-        panel.set_axis_off()
-    return figure
-
-
 @torch.inference_mode()
-def _stages(model: nn.Module, digit: NDArray[np.uint8]) -> Sequence[tuple[str, NDArray[np.float32]]]:
-    """Give each convolution's result behind its ReLU, by the name of the ReLU: `[channels, height, width]`."""
-    taken: list[tuple[str, NDArray[np.float32]]] = []
+def _activations(model: nn.Module, digit: NDArray[np.uint8]) -> list[tuple[str, NDArray[np.float32]]]:
+    """Return the name and the output, `[channels, height, width]`, of each ReLU that follows a convolution."""
+    outputs: list[tuple[str, NDArray[np.float32]]] = []
     hooks = [
         layer.register_forward_hook(
-            lambda _layer, _inputs, output, name=name: taken.append((name, output[0].clone().numpy()))
+            lambda _layer, _inputs, output, name=name: outputs.append((name, output[0].clone().numpy()))
         )
         for name, layer in model.named_modules()
         if isinstance(layer, nn.ReLU)
@@ -224,4 +212,4 @@ def _stages(model: nn.Module, digit: NDArray[np.uint8]) -> Sequence[tuple[str, N
     finally:
         for hook in hooks:
             hook.remove()
-    return [(name, maps) for name, maps in taken if maps.ndim == 3]
+    return [(name, channels) for name, channels in outputs if channels.ndim == 3]
