@@ -1,3 +1,3 @@
-"""Train two digit networks of under 25,000 parameters, and the command line around them."""
+"""Train and benchmark digit networks of fewer than 25,000 parameters, and the `mnist-edge` command line."""
 
 __version__ = "0.1.0"

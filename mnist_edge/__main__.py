@@ -1,4 +1,4 @@
-"""Run the command line as `python -m mnist_edge`."""
+"""Entry point of `python -m mnist_edge`."""
 
 from mnist_edge.cli.app import main
 

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, their digests, and JSON files of results."""
+"""Write files atomically, compute their digests, and save and load results as JSON."""
 
 import glob
 import hashlib
@@ -18,32 +18,31 @@ from mnist_edge.errors import BenchmarkError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+_TEMPORARY_SUFFIX = ".part"
+_STALE_AFTER_SECONDS = 3_600
+"""Temporary files and folders unchanged for this long were left by a killed process."""
 _RESULTS_FORMAT = 1
 _Results = TypeVar("_Results", bound="DataclassInstance")
-
-_TEMPORARY_SUFFIX = ".part"
-_LEFT_BEHIND_SECONDS = 3_600
-"""A temporary file or folder that has not changed for so long belongs to a process that was killed."""
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` that takes its place when the block ends well.
+    """Yield the path of a temporary file, and rename the file to `path` when the block succeeds.
 
-    The content reaches the disk before the name changes. If the block raises, the former file
-    stays and the temporary one is removed. Folders that are missing are made.
+    The content is flushed to disk before the rename. If the block raises, `path` stays unchanged and the temporary
+    file is removed. Missing parent folders are created.
 
     Raises:
         OSError: the folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_left_behind(path)
+    _remove_stale(path)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY_SUFFIX)
     os.close(descriptor)
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp's 0600 would hide the file from the device's other users
+        temporary.chmod(0o644)  # mkstemp's 0600 would hide the file from other users
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
         temporary.replace(path)
@@ -53,44 +52,44 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def folder_beside(path: Path) -> Iterator[Path]:
-    """Give an empty temporary folder beside `path`, on the same disk; removed when the block ends.
+    """Yield an empty temporary folder next to `path`, on the same file system, and remove it when the block ends.
 
     Raises:
         OSError: the folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():  # where it does not, what is left may be its last copy, moved aside by a killed process
-        _remove_left_behind(path)
+    if path.exists():  # otherwise a stale folder may hold the only copy, moved there by a killed `publish`
+        _remove_stale(path)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY_SUFFIX) as folder:
         yield Path(folder)
 
 
-def _remove_left_behind(path: Path) -> None:
-    """Remove what killed processes left beside `path`; what is younger may be at work."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*{_TEMPORARY_SUFFIX}"):
+def _remove_stale(path: Path) -> None:
+    """Remove temporary files and folders of `path` that killed processes left behind."""
+    for temporary in path.parent.glob(f".{glob.escape(path.name)}.*{_TEMPORARY_SUFFIX}"):
         with suppress(OSError):
-            if time.time() - left.stat().st_mtime < _LEFT_BEHIND_SECONDS:
+            if time.time() - temporary.stat().st_mtime < _STALE_AFTER_SECONDS:
                 continue
-            if left.is_dir():
-                shutil.rmtree(left)
+            if temporary.is_dir():
+                shutil.rmtree(temporary)
             else:
-                left.unlink()
+                temporary.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a whole file atomically."""
+    """Write a file atomically, as `atomic_write` does."""
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)
 
 
 def sha256_of(path: Path) -> str:
-    """Give the SHA-256 of a file's bytes, in lower-case hexadecimal."""
+    """Return the SHA-256 of a file's bytes in lower-case hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def save_results(path: Path, results: "DataclassInstance") -> None:
-    """Write results as JSON, atomically.
+    """Write a dataclass of results as JSON, atomically.
 
     Raises:
         OSError: the folder cannot be written.
@@ -99,18 +98,19 @@ def save_results(path: Path, results: "DataclassInstance") -> None:
     write_bytes(path, f"{json.dumps(content, indent=1)}\n".encode())
 
 
-def load_results(path: Path, kind: type[_Results]) -> _Results:
-    """Read results of a kind that `save_results` wrote.
+def load_results(path: Path, results_type: type[_Results]) -> _Results:
+    """Read results of the given type, written by `save_results`.
 
     Raises:
-        BenchmarkError: it is no such file.
+        BenchmarkError: the file cannot be read or holds something else.
     """
-    import msgspec
+    import msgspec  # not at the top: devices have only the base packages, without msgspec
 
     try:
         content: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict)
-        if (content.get("kind"), content.get("format")) != (kind.__name__, _RESULTS_FORMAT):
-            raise BenchmarkError(f"{path} holds no results of this kind and version. Measure again.")
-        return msgspec.convert(content, kind)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise BenchmarkError(f"{path} holds no results of this kind and version ({error}). Measure again.") from error
+        if (content.get("kind"), content.get("format")) != (results_type.__name__, _RESULTS_FORMAT):
+            raise ValueError(f"kind {content.get('kind')!r}, format {content.get('format')!r}")
+        return msgspec.convert(content, results_type)
+    except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
+        expected = f"results of type {results_type.__name__}, format {_RESULTS_FORMAT}"
+        raise BenchmarkError(f"{path} holds no {expected} ({error}). Measure again.") from error

@@ -1,21 +1,23 @@
-"""What a measurement was made on: the processor, the system and the versions of packages."""
+"""Describe the machine and the package versions that a measurement was made with."""
 
 import os
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from mnist_edge import __version__
 
 _FLAGS = ("sse4_2", "avx2", "avx_vnni", "avx512f", "avx512_vnni", "amx_int8", "asimddp", "i8mm")
-"""Instructions that decide how fast small networks are."""
+"""Instruction sets that decide the speed of small networks, as Linux names them."""
+_CPUINFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A processor by its own name, those of its instructions that matter here, its cores and the system."""
+    """A processor's name, its instruction sets out of `_FLAGS`, the usable cores and the system."""
 
     processor: str
     flags: tuple[str, ...]
@@ -24,14 +26,18 @@ class Machine:
     python: str
 
 
-def this_machine() -> Machine:
-    """Return the machine that this process runs on, with the cores that it may use."""
+def this_machine(cpuinfo: Path = _CPUINFO) -> Machine:
+    """Return the machine that this process runs on.
+
+    Args:
+        cpuinfo: Linux's description of the processors. Without it the machine has no `flags`.
+    """
     facts: dict[str, str] = {}
-    if (listing := Path("/proc/cpuinfo")).exists():
-        for line in listing.read_text("utf-8").splitlines():
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text("utf-8").splitlines():
             key, _, value = line.partition(":")
             facts.setdefault(key.strip(), value.strip())
-    flags = facts.get("flags", facts.get("Features", "")).split()
+    flags = facts.get("flags", facts.get("Features", "")).split()  # x86 and ARM
     return Machine(
         processor=facts.get("model name") or platform.processor() or platform.machine(),
         flags=tuple(flag for flag in _FLAGS if flag in flags),
@@ -42,21 +48,25 @@ def this_machine() -> Machine:
 
 
 def usable_cores() -> int:
-    """Count the cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def installed_versions(*packages: str) -> dict[str, str]:
-    """Give this package's version and those of others, without what names a build (`2.15.0`, not `2.15.0+cpu`)."""
-    return {"mnist-edge": __version__, **{package: version(package).partition("+")[0] for package in packages}}
+    """Return the versions of mnist-edge and of those packages that are installed, without build tags like `+cpu`."""
+    versions = {"mnist-edge": __version__}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package).partition("+")[0]
+    return versions
 
 
 def describe_machine(machine: Machine) -> str:
-    """Return a machine as one phrase: processor, instruction sets and cores."""
+    """Return the processor, its instruction sets and the number of cores as one phrase."""
     flags = f" with {', '.join(machine.flags)}" if machine.flags else ""
     return f"{machine.processor}{flags}, {machine.cores} cores"
 
 
 def describe_versions(versions: Mapping[str, str]) -> str:
-    """Return packages and their versions as one phrase."""
+    """Return package names and versions as a comma-separated phrase."""
     return ", ".join(f"{package} {number}" for package, number in versions.items())

@@ -85,7 +85,7 @@ validation; test accuracy is measured on {len(test.labels):,} test images of MNI
 def _draw(history: TrainingHistory, test: Split) -> dict[str, tuple[Figure, str]]:
     """Return the pictures of a network with their captions, by file name."""
     return {
-        "curves": (pictures.curves(history), "Training loss and accuracy of each batch."),
+        "curves": (pictures.curves(history), "Loss and accuracy per batch, and accuracy on held-out images."),
         "confusion": (pictures.confusion(history), "Confusion matrix of the test images; mistakes are colored."),
         "worst-mistakes": (
             pictures.worst_mistakes(history, test),

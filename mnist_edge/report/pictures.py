@@ -144,7 +144,7 @@ def costs(model: nn.Module) -> Figure:
 def reliability(history: TrainingHistory, test: Split) -> Figure:
     """Plot accuracy by confidence; bars that end on the diagonal are calibrated."""
     confidence, correct = history.probabilities.max(axis=1), history.digits == test.labels
-    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+    figure = Figure(figsize=(5.6, 4.2), layout="constrained")
     panel = figure.subplots()
     panel.plot([0, 1], [0, 1], color=_GREY, linewidth=1)
     for low, high in pairwise(np.linspace(0, 1, _CONFIDENCE_BINS + 1)):
