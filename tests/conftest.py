@@ -1,4 +1,4 @@
-"""What several tests stand on: the data set where it is at hand, the committed artifacts, the command line."""
+"""Shared fixtures: the MNIST data set if it is available, committed artifacts, and the command line."""
 
 import http.server
 import os
@@ -37,15 +37,15 @@ def samples() -> Path:
 
 @pytest.fixture(scope="session", params=["v1", "v2"])
 def name(request: pytest.FixtureRequest) -> str:
-    """The name of each packaged model in turn."""
+    """Return the name of each packaged model in turn."""
     return str(request.param)
 
 
 @pytest.fixture(scope="session")
 def mnist_directory() -> Path:
-    directory, said_by = data_directory()
+    directory, source = data_directory()
     if missing_files(directory):
-        pytest.skip(f"needs the MNIST data set; {directory} (named by {said_by}) lacks it: set MNIST_EDGE_DATA")
+        pytest.skip(f"needs the MNIST data set, which {directory} (from {source}) lacks: set MNIST_EDGE_DATA")
     return directory
 
 
@@ -61,13 +61,13 @@ def mnist_test(mnist_directory: Path) -> Split:
 
 @pytest.fixture
 def noise() -> NDArray[np.uint8]:
-    """Seven images of noise, uint8 [7, 28, 28]."""
+    """Return seven images of noise, uint8 `[7, 28, 28]`."""
     return np.random.default_rng(0).integers(0, 256, (7, 28, 28), dtype=np.uint8)
 
 
 @pytest.fixture(scope="session")
 def run() -> Run:
-    """Run `mnist-edge` in a process of its own."""
+    """Return a function that runs `mnist-edge` in a subprocess."""
 
     def run_mnist_edge(
         *arguments: object, stdin: bytes | None = None, cwd: Path = ROOT, **environment: str
@@ -97,12 +97,12 @@ class _Mirror(http.server.BaseHTTPRequestHandler):
         self.wfile.write(content or b"")
 
     def log_message(self, *_arguments: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def mirror() -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Serve files on loopback; gives the address and the files, which a test may change."""
+    """Serve files on loopback; yield the address and the files, which a test may change."""
     files: dict[str, bytes] = {}
     handler = type("Handler", (_Mirror,), {"files": files})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -115,8 +115,8 @@ def mirror() -> Iterator[tuple[str, dict[str, bytes]]]:
 
 @pytest.fixture(scope="session")
 def namespace() -> list[str]:
-    """Give what starts a command where it may mount, unseen by the rest of the system."""
+    """Return the start of a command line that runs a command in its own mount namespace, with rights to mount."""
     unshare = ["unshare", "--map-root-user", "--mount"]
     if shutil.which("unshare") is None or subprocess.run([*unshare, "true"], check=False).returncode:
-        pytest.skip("needs Linux that lets a user mount in a namespace: sysctl kernel.unprivileged_userns_clone=1")
+        pytest.skip("needs Linux with unprivileged user namespaces: sysctl kernel.unprivileged_userns_clone=1")
     return unshare

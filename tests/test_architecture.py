@@ -1,4 +1,4 @@
-"""Who may import whom, and that `runtime` is as slim as it says."""
+"""Packages import in one direction only, and `runtime` and the quick commands load no heavy packages."""
 
 import os
 import shutil
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-# What `import runtime` may load besides the standard library.
-SLIM = {"runtime", "numpy", "onnxruntime"}
+# All that `import runtime` may load besides the standard library and their own dependencies.
+ALLOWED = {"runtime", "numpy", "onnxruntime"}
 
 
 def loaded_by(statement: str, path: Path) -> set[str]:
-    """Give the top-level modules that a statement loads into a new interpreter, the standard library's left out."""
+    """Return the top-level modules outside the standard library that a statement loads into a new interpreter."""
     code = (
         "import sys; before = set(sys.modules)\n"
         f"{statement}\n"
@@ -53,7 +53,7 @@ def lint_imports(folder: Path) -> "subprocess.CompletedProcess[str]":
         ("mnist_edge/report/page.py", "from mnist_edge.cli import tables"),
     ],
 )
-def test_an_import_against_the_direction_is_refused(root: Path, tmp_path: Path, module: str, statement: str) -> None:
+def test_imports_against_the_direction_are_refused(root: Path, tmp_path: Path, module: str, statement: str) -> None:
     shutil.copy(root / "pyproject.toml", tmp_path)
     for package in ("tools", "mnist_edge", "export", "runtime"):
         shutil.copytree(root / package, tmp_path / package)
@@ -65,22 +65,21 @@ def test_an_import_against_the_direction_is_refused(root: Path, tmp_path: Path, 
     assert "is not allowed to import" in done.stdout
 
 
-def test_runtime_loads_numpy_and_onnxruntime_and_nothing_else(root: Path) -> None:
+def test_runtime_loads_only_numpy_and_onnxruntime(root: Path) -> None:
     loaded = loaded_by("import runtime", root)
-    assert loaded >= SLIM
-    # Their own dependencies come with them.
-    assert loaded - SLIM <= loaded_by("import numpy, onnxruntime", root)
+    assert loaded >= ALLOWED
+    assert loaded - ALLOWED <= loaded_by("import numpy, onnxruntime", root)
 
 
-def test_the_slimness_check_can_fail(root: Path, tmp_path: Path) -> None:
+def test_an_additional_import_in_runtime_is_detected(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root / "runtime", tmp_path / "runtime")
     with (tmp_path / "runtime" / "__init__.py").open("a", encoding="utf-8") as stream:
         stream.write("\nimport PIL\n")
     loaded = loaded_by("import runtime", tmp_path)
-    assert "PIL" in loaded - SLIM - loaded_by("import numpy, onnxruntime", root)
+    assert "PIL" in loaded - ALLOWED - loaded_by("import numpy, onnxruntime", root)
 
 
-def test_runtime_works_vendored_under_another_name(root: Path, artifacts: Path, samples: Path, tmp_path: Path) -> None:
+def test_runtime_can_be_vendored_under_another_name(root: Path, artifacts: Path, samples: Path, tmp_path: Path) -> None:
     shutil.copytree(root / "runtime", tmp_path / "device" / "digits")
     (tmp_path / "device" / "__init__.py").touch()
     code = f"""
@@ -96,7 +95,7 @@ assert "runtime" not in sys.modules
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["predict", "artifacts/samples/seven-28x28.png"], ["version"]])
-def test_help_and_predict_never_pay_for_pytorch(root: Path, arguments: list[str]) -> None:
+def test_help_predict_and_version_load_no_heavy_packages(root: Path, arguments: list[str]) -> None:
     statement = (
         "from mnist_edge.cli.app import app\n"
         "import contextlib, io\n"
@@ -109,11 +108,11 @@ def test_help_and_predict_never_pay_for_pytorch(root: Path, arguments: list[str]
     assert "rich" not in loaded or arguments == ["--help"]
 
 
-def test_a_benchmarked_engine_pays_for_no_other(root: Path) -> None:
+def test_benchmark_worker_loads_no_engine_in_advance(root: Path) -> None:
     assert loaded_by("import mnist_edge.benchmark.worker", root) <= {"mnist_edge"} | loaded_by("import numpy", root)
 
 
-def test_no_command_but_a_download_pays_for_torchvision(root: Path) -> None:
+def test_importing_every_module_does_not_load_torchvision(root: Path) -> None:
     modules = [
         ".".join(path.relative_to(root).with_suffix("").parts)
         for package in ("mnist_edge", "export")
@@ -125,7 +124,7 @@ def test_no_command_but_a_download_pays_for_torchvision(root: Path) -> None:
     assert "torchvision" not in loaded
 
 
-def test_the_packages_tell_their_public_names() -> None:
+def test_public_names_of_runtime_are_pinned() -> None:
     import runtime
 
     assert sorted(runtime.__all__) == [

@@ -1,4 +1,4 @@
-"""The wheel, in an environment of its own with the base dependencies only."""
+"""The wheel, installed into a fresh environment with the base dependencies only."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(root: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the `bin` of an environment that the wheel was installed into."""
+    """Install the wheel into a fresh environment and return its `bin` folder."""
     environment = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     install = [str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
@@ -33,66 +33,60 @@ def _run(command: list[str | Path], cwd: Path) -> "subprocess.CompletedProcess[s
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_it_holds_what_a_device_needs(wheel: Path) -> None:
+def test_wheel_contains_exactly_the_files_a_device_needs(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         entries = {entry.filename: entry.file_size for entry in archive.infolist()}
     for name in ("v1", "v2"):
-        held = {path.rpartition("/")[2] for path in entries if path.startswith(f"artifacts/{name}/")}
-        assert held == {"README.md", "golden.npz", "manifest.json", "model.int8.onnx"}
+        files = {path.rpartition("/")[2] for path in entries if path.startswith(f"artifacts/{name}/")}
+        assert files == {"README.md", "golden.npz", "manifest.json", "model.int8.onnx"}
     assert not [path for path in entries if path.startswith("tests/") or "samples" in path or "__pycache__" in path]
     assert sum(entries.values()) <= 600_000
 
 
-def test_it_predicts_with_the_base_dependencies_only(installed: Path, samples: Path, tmp_path: Path) -> None:
-    found = _run([installed / "mnist-edge", "predict", samples / "three-on-paper.png"], tmp_path)
-    assert (found.returncode, found.stderr) == (0, "")
-    assert ": 3 (" in found.stdout
+def test_predict_works_with_the_base_dependencies_only(installed: Path, samples: Path, tmp_path: Path) -> None:
+    done = _run([installed / "mnist-edge", "predict", samples / "three-on-paper.png"], tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ": 3 (" in done.stdout
     packages = _run([installed / "pip", "list", "--format=freeze"], tmp_path).stdout.lower()
     assert "onnxruntime" in packages
     assert not [name for name in ("torch", "onnx==", "safetensors", "platformdirs") if f"\n{name}" in packages]
 
 
-def test_it_predicts_from_a_disk_that_it_may_not_write_to(
+def test_predict_works_without_network_or_writable_disk(
     namespace: list[str], installed: Path, samples: Path, tmp_path: Path
 ) -> None:
-    """No network, no home, no docstrings or assertions, no path with programs; nothing at all may be written."""
-    # All file systems that could be written to are made read-only, for this command alone.
+    """All disks are read-only, and there is no network, home folder, PATH, docstrings or assertions."""
+    # Remount every writable file system read-only, in this command's mount namespace.
     script = (
         "while read -r _ path kind _; do case $kind in proc|sysfs|cgroup*|devpts|mqueue) ;; "
         '*) mount -o remount,bind,ro "$path" 2>/dev/null || true ;; esac; done < /proc/mounts; '
         'if touch "$0" 2>/dev/null; then exit 99; fi; exec "$@"'
     )
     environment = {"PATH": "/nowhere", "HOME": "/nowhere", "PYTHONOPTIMIZE": "2", "LANG": "C"}
-    program: list[str | Path] = [
-        installed / "python",
-        "-W",
-        "error",
-        installed / "mnist-edge",
-        "predict",
-        samples / "three-on-paper.png",
-    ]
+    python: list[str | Path] = [installed / "python", "-W", "error"]
+    program = [*python, installed / "mnist-edge", "predict", samples / "three-on-paper.png"]
     command: list[str | Path] = [*namespace, "--net", "sh", "-c", script, tmp_path / "written", "/usr/bin/env", "-i"]
     command += [f"{name}={value}" for name, value in environment.items()]
-    found = subprocess.run([*command, *program], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (found.returncode, found.stderr) == (0, "")
-    assert ": 3 (" in found.stdout
+    done = subprocess.run([*command, *program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ": 3 (" in done.stdout
     assert not list(tmp_path.iterdir())
 
 
-def test_it_checks_itself(installed: Path, tmp_path: Path) -> None:
-    found = _run([installed / "mnist-edge", "selftest"], tmp_path)
-    assert (found.returncode, found.stderr) == (0, "")
-    assert found.stdout.count("passed") == 2
+def test_selftest_passes_for_both_models(installed: Path, tmp_path: Path) -> None:
+    done = _run([installed / "mnist-edge", "selftest"], tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("passed") == 2
 
 
 @pytest.mark.parametrize("command", ["train v1", "export", "calibrate v1", "inspect v1", "data", "benchmark"])
-def test_what_needs_more_says_what_to_install(installed: Path, tmp_path: Path, command: str) -> None:
-    found = _run([installed / "mnist-edge", *command.split()], tmp_path)
-    assert found.returncode == 1
-    assert "pip install 'mnist-edge[train]'" in found.stderr
+def test_command_without_its_packages_says_what_to_install(installed: Path, tmp_path: Path, command: str) -> None:
+    done = _run([installed / "mnist-edge", *command.split()], tmp_path)
+    assert done.returncode == 1
+    assert "pip install 'mnist-edge[train]'" in done.stderr
 
 
-def test_it_evaluates_without_pytorch(installed: Path, mnist_directory: Path, tmp_path: Path) -> None:
-    found = _run([installed / "mnist-edge", "evaluate", "v2", "--data", mnist_directory.resolve()], tmp_path)
-    assert (found.returncode, found.stderr) == (0, "")
-    assert "calibration error" in found.stdout
+def test_evaluate_works_without_pytorch(installed: Path, mnist_directory: Path, tmp_path: Path) -> None:
+    done = _run([installed / "mnist-edge", "evaluate", "v2", "--data", mnist_directory.resolve()], tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "calibration error" in done.stdout

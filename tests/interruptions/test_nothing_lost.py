@@ -1,4 +1,4 @@
-"""Killed, on a full or on a read-only disk: what was there stays whole, or what is new is there whole."""
+"""Killed, or on a full or read-only disk, each command leaves its files complete: the former or the new ones."""
 
 import gzip
 import hashlib
@@ -28,7 +28,7 @@ WORK = Path(__file__).with_name("work.py")
 
 
 def _snapshot(folder: Path) -> Snapshot:
-    """Give the digests of the files in a folder, without what a killed process left in hidden places."""
+    """Return the digests of a folder's files, without hidden ones: a killed process may leave temporary files."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -36,14 +36,14 @@ def _snapshot(folder: Path) -> Snapshot:
     }
 
 
-def _part(files: Snapshot, model: str) -> Snapshot:
-    """Give what a snapshot of an export has of one model."""
+def _files_of(model: str, files: Snapshot) -> Snapshot:
+    """Return the part of an export's snapshot that belongs to one model."""
     return {name: digest for name, digest in files.items() if name.startswith(model)}
 
 
 @pytest.fixture(scope="module")
 def sources(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Checkpoints that differ from the committed ones by a weight, with tables of their own."""
+    """Return a folder of checkpoints whose weights differ from the committed ones, with calibration tables."""
     folder = tmp_path_factory.mktemp("interrupted") / "sources"
     for name in MODELS:
         checkpoint = load_checkpoint(artifacts / name / "checkpoint.safetensors")
@@ -57,14 +57,15 @@ def sources(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def address(mirror: tuple[str, dict[str, bytes]]) -> str:
-    where, files = mirror
+    """Return the address of a mirror that serves four small files."""
+    mirror_address, files = mirror
     files.update({f"{data.FILES[key].name}.gz": gzip.compress(content) for key, content in small_contents().items()})
-    return where
+    return mirror_address
 
 
 @dataclass(frozen=True)
-class Interrupted:
-    """A kind of work in folders of their own, what is there before it, and what is after."""
+class InterruptedWork:
+    """One kind of work, run and killed in fresh folders."""
 
     kind: str
     prepare: Callable[[], Path]
@@ -76,18 +77,18 @@ class Interrupted:
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
         return done
 
-    def check(self, kill_at: int, former: Snapshot, new: Snapshot) -> None:
-        """Kill the work and look at what is left; then do it again, to the end."""
+    def check_nothing_is_lost(self, kill_at: int, former: Snapshot, new: Snapshot) -> None:
+        """Kill the work, check the files that are left, and if it can be resumed, run it again to the end."""
         folder = self.prepare()
         assert self.run(folder, kill_at).returncode == -signal.SIGKILL
         left = _snapshot(folder)
         if self.kind == "train":
             left.pop("training-state.safetensors", None)
-        if self.kind == "export":  # each model's folder is a whole
+        if self.kind == "export":  # each model's folder is replaced as a whole
             for model in MODELS:
-                assert _part(left, model) in (_part(former, model), _part(new, model))
+                assert _files_of(model, left) in (_files_of(model, former), _files_of(model, new))
                 Predictor(folder / model).selftest()
-        elif self.kind == "download":  # each file is
+        elif self.kind == "download":  # each file is replaced as a whole
             assert left.items() <= new.items()
         else:
             assert left in (former, new)
@@ -97,15 +98,17 @@ class Interrupted:
 
 
 @pytest.fixture
-def work(request: pytest.FixtureRequest, artifacts: Path, sources: Path, tmp_path: Path, address: str) -> Interrupted:
+def work(
+    request: pytest.FixtureRequest, artifacts: Path, sources: Path, tmp_path: Path, address: str
+) -> InterruptedWork:
     kind = str(request.param)
 
     def prepare() -> Path:
-        place = tmp_path / f"{time.monotonic_ns()}"
-        folder = place / "out"
+        parent = tmp_path / f"{time.monotonic_ns()}"
+        folder = parent / "out"
         if kind == "export":
             shutil.copytree(artifacts, folder, ignore=shutil.ignore_patterns("samples"))
-            (place / "sources").symlink_to(sources)
+            (parent / "sources").symlink_to(sources)
         else:
             folder.mkdir(parents=True)
         if kind in ("train", "calibrate"):
@@ -114,10 +117,11 @@ def work(request: pytest.FixtureRequest, artifacts: Path, sources: Path, tmp_pat
             shutil.copy(artifacts / "v1" / "calibration.json", folder)
         return folder
 
-    return Interrupted(kind, prepare, address)
+    return InterruptedWork(kind, prepare, address)
 
 
-def _unbroken(work: Interrupted) -> tuple[Snapshot, Snapshot, int]:
+def _run_uninterrupted(work: InterruptedWork) -> tuple[Snapshot, Snapshot, int]:
+    """Return the files before and after the work, and the number of changes it makes."""
     folder = work.prepare()
     former = _snapshot(folder)
     done = work.run(folder, 0)
@@ -127,58 +131,59 @@ def _unbroken(work: Interrupted) -> tuple[Snapshot, Snapshot, int]:
 
 
 @pytest.mark.parametrize("work", KINDS, indirect=True)
-def test_killed_at_a_change_of_a_file_nothing_is_lost(work: Interrupted) -> None:
-    former, new, changes = _unbroken(work)
-    work.check({"export": changes * 3 // 4, "calibrate": changes}.get(work.kind, changes // 2), former, new)
+def test_no_file_is_lost_when_killed_at_one_change(work: InterruptedWork) -> None:
+    former, new, changes = _run_uninterrupted(work)
+    kill_at = {"export": changes * 3 // 4, "calibrate": changes}.get(work.kind, changes // 2)
+    work.check_nothing_is_lost(kill_at, former, new)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("work", KINDS, indirect=True)
-def test_killed_at_any_change_of_a_file_nothing_is_lost(work: Interrupted) -> None:
-    former, new, changes = _unbroken(work)
+def test_no_file_is_lost_when_killed_at_any_change(work: InterruptedWork) -> None:
+    former, new, changes = _run_uninterrupted(work)
     for kill_at in range(1, changes + 1):
-        work.check(kill_at, former, new)
+        work.check_nothing_is_lost(kill_at, former, new)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("work", ["export"], indirect=True)
-def test_killed_at_random_moments_an_export_loses_nothing(work: Interrupted, root: Path) -> None:
-    former, new, _ = _unbroken(work)
-    moments = np.random.default_rng(0)
+def test_export_killed_at_random_moments_loses_no_model(work: InterruptedWork, root: Path) -> None:
+    former, new, _ = _run_uninterrupted(work)
+    generator = np.random.default_rng(0)
     for _ in range(25):
         folder = work.prepare()
         process = subprocess.Popen([sys.executable, str(WORK), work.kind, str(folder), "0", ""], cwd=root)
-        time.sleep(moments.uniform(1, 8))
+        time.sleep(generator.uniform(1, 8))
         process.kill()
         process.wait()
         left = _snapshot(folder)
         for model in MODELS:
-            assert _part(left, model) in (_part(former, model), _part(new, model))
+            assert _files_of(model, left) in (_files_of(model, former), _files_of(model, new))
 
 
 @pytest.mark.long
-def test_killed_again_and_again_a_training_comes_to_the_same_weights(
+def test_training_killed_repeatedly_ends_with_the_same_weights(
     root: Path, mnist_directory: Path, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "mnist_edge", "train", "v1", "--epochs", "4", "--threads", "1"]
     command += ["--data", str(mnist_directory)]
-    unbroken, broken = tmp_path / "unbroken.safetensors", tmp_path / "broken" / "checkpoint.safetensors"
-    subprocess.run([*command, "--out", str(unbroken)], cwd=root, check=True, capture_output=True)
-    moments, kills = np.random.default_rng(0), 0
-    while not broken.exists():
-        process = subprocess.Popen(
-            [*command, "--out", str(broken), "--resume"], cwd=root, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
+    uninterrupted, killed = tmp_path / "uninterrupted.safetensors", tmp_path / "killed" / "checkpoint.safetensors"
+    subprocess.run([*command, "--out", str(uninterrupted)], cwd=root, check=True, capture_output=True)
+    generator, kills = np.random.default_rng(0), 0
+    while not killed.exists():
+        resume = [*command, "--out", str(killed), "--resume"]
+        process = subprocess.Popen(resume, cwd=root, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
-            process.wait(moments.uniform(8, 14))
+            process.wait(generator.uniform(8, 14))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
             kills += 1
     assert kills > 1
-    assert broken.read_bytes() == unbroken.read_bytes()
+    assert killed.read_bytes() == uninterrupted.read_bytes()
 
 
+# Shell commands that make `disk` of the former files and then break it, by the error message to expect.
 _PREPARE_DISK = {
     "No space left on device": 'mount -t tmpfs -o size=1m none "$1/disk" && cp "$1"/former/* "$1/disk" && '
     '! dd if=/dev/zero of="$1/disk/.fill" 2>/dev/null',
@@ -187,10 +192,10 @@ _PREPARE_DISK = {
 }
 
 
-def _on_disk(
+def _run_on_broken_disk(
     namespace: list[str], problem: str, folder: Path, command: list[str]
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a command on a disk with a problem, which is mounted for it alone, on `folder`/disk."""
+    """Run a command in a mount namespace where `folder`/disk is broken, then copy its files to `folder`/left."""
     (folder / "disk").mkdir()
     script = f'{_PREPARE_DISK[problem]} && shift && "$@"; code=$?; mkdir {folder}/left; '
     script += f"cp -r {folder}/disk/. {folder}/left; exit $code"
@@ -201,21 +206,21 @@ def _on_disk(
 @pytest.mark.slow
 @pytest.mark.parametrize("problem", _PREPARE_DISK)
 @pytest.mark.parametrize("command", ["train v1 --out", "calibrate", "export --checkpoint SOURCE --out"])
-def test_a_disk_that_takes_nothing_is_an_error_and_keeps_what_is_there(
+def test_broken_disk_is_reported_and_keeps_the_former_files(
     namespace: list[str], sources: Path, mnist_directory: Path, tmp_path: Path, problem: str, command: str
 ) -> None:
     former = tmp_path / "former"
     shutil.copytree(sources / "v1", former)
     (former / "training.log").write_text("former\n")
-    place = tmp_path / "disk" / ("checkpoint.safetensors" if "export" not in command else "")
-    words = command.replace("SOURCE", str(sources / "v1" / "checkpoint.safetensors")).split()
-    full = [sys.executable, "-m", "mnist_edge", *words, str(place)]
+    target = tmp_path / "disk" / ("checkpoint.safetensors" if "export" not in command else "")
+    arguments = command.replace("SOURCE", str(sources / "v1" / "checkpoint.safetensors")).split()
+    full_command = [sys.executable, "-m", "mnist_edge", *arguments, str(target)]
     if "export" not in command:
-        full += ["--data", str(mnist_directory.resolve())]
-    done = _on_disk(namespace, problem, tmp_path, full)
+        full_command += ["--data", str(mnist_directory.resolve())]
+    done = _run_on_broken_disk(namespace, problem, tmp_path, full_command)
     assert done.returncode == 1, done.stderr
     assert problem in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     left = {path.name: path.read_bytes() for path in (tmp_path / "left").glob("[!.]*.*")}
-    assert left.pop("training.log").startswith(b"former\n")  # its last page may take some lines yet
+    assert left.pop("training.log").startswith(b"former\n")  # a full disk's last page may still take some lines
     assert left == {path.name: path.read_bytes() for path in sources.joinpath("v1").iterdir()}

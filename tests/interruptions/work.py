@@ -1,7 +1,7 @@
-"""Work that is killed at a given change of a file: `python work.py KIND FOLDER COUNT [ADDRESS]`.
+"""Do work that writes files, and be killed before a given change: `python work.py KIND FOLDER KILL_AT ADDRESS`.
 
-Run as a process of its own, which ends itself with SIGKILL just before its COUNT-th change of a file below FOLDER, or
-lives if there are fewer. Prints how many there were.
+The process sends itself SIGKILL just before its KILL_AT-th change to a file below FOLDER. If there are fewer changes,
+or KILL_AT is 0, it runs to the end and prints the number of changes.
 """
 
 import hashlib
@@ -17,23 +17,24 @@ from mnist_edge.data import mnist as data
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import IdxFile
 
-_CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "shutil.copyfile")
+_CHANGE_EVENTS = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "shutil.copyfile")
 
 
 def small_contents() -> dict[tuple[Any, Any], bytes]:
-    """Give the content of four files like MNIST's, of three images each."""
+    """Return the contents of four IDX files like MNIST's, with three images each, by the keys of `FILES`."""
     images, labels = struct.pack(">IIII", 2051, 3, 2, 2) + bytes(range(12)), struct.pack(">II", 2049, 3) + bytes(3)
     return {key: images if key[1] == "images" else labels for key in data.FILES}
 
 
-def _watch(folder: Path, kill_at: int) -> list[str]:
+def _kill_before_change(folder: Path, kill_at: int) -> list[str]:
+    """Kill this process just before a change; return a list that grows by one audit event per change."""
     changes: list[str] = []
 
     def on_event(event: str, arguments: tuple[Any, ...]) -> None:
         writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        # What makes two folders change places has no event of its own; its name is looked up just before.
+        # Exchanging two folders raises no audit event, but looking up renameat2 just before does.
         exchanges = event == "ctypes.dlsym" and arguments[1] == "renameat2"
-        if exchanges or ((event in _CHANGES or writes) and str(folder) in str(arguments[0])):
+        if exchanges or ((event in _CHANGE_EVENTS or writes) and str(folder) in str(arguments[0])):
             changes.append(event)
             if len(changes) == kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -43,7 +44,7 @@ def _watch(folder: Path, kill_at: int) -> list[str]:
 
 
 def train(folder: Path, _address: str) -> None:
-    """Train for three epochs, or go on with a training that was killed."""
+    """Train for three epochs, resuming from the saved state if there is one."""
     from mnist_edge.training.checkpoint import save_checkpoint
     from mnist_edge.training.loop import train as train_model
     from mnist_edge.training.recipes import find_recipe
@@ -57,21 +58,21 @@ def train(folder: Path, _address: str) -> None:
 
 
 def calibrate(folder: Path, _address: str) -> None:
-    """Record the ranges of the checkpoint there."""
+    """Write the calibration table of the checkpoint in the folder."""
     from export.exporter import calibrate as record
 
     record(folder / "checkpoint.safetensors", draw_digits(600, 2))
 
 
 def export(folder: Path, _address: str) -> None:
-    """Export the checkpoints that lie in a folder beside it."""
+    """Export the checkpoints in the sibling folder `sources`."""
     from export.exporter import export_checkpoints
 
     export_checkpoints(sorted(folder.with_name("sources").glob("*/checkpoint.safetensors")), folder)
 
 
 def download(folder: Path, address: str) -> None:
-    """Fetch four small files."""
+    """Download four small files from a mirror."""
     for key, content in small_contents().items():
         shape = (3, 2, 2) if key[1] == "images" else (3,)
         data.FILES[key] = IdxFile(data.FILES[key].name, shape, hashlib.sha256(content).hexdigest())
@@ -81,7 +82,7 @@ def download(folder: Path, address: str) -> None:
 KINDS = {"train": train, "calibrate": calibrate, "export": export, "download": download}
 
 if __name__ == "__main__":
-    where = Path(sys.argv[2])
-    seen = _watch(where, int(sys.argv[3]))
-    KINDS[sys.argv[1]](where, sys.argv[4])
-    print(len(seen))
+    kind, folder, kill_at, address = sys.argv[1:]
+    changes = _kill_before_change(Path(folder), int(kill_at))
+    KINDS[kind](Path(folder), address)
+    print(len(changes))
