@@ -1,101 +1,135 @@
-"""The files of the benchmark's contenders, made from a folder of artifacts."""
+"""The contenders of a benchmark: the model files that each engine opens, built from one model's folder.
+
+Only the int8 model is needed. Everything that takes more than the base packages is imported where it is used.
+"""
 
 import importlib.util
 import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnxruntime.quantization import quantize_static
 
-from export.calibration import STRIDE, ImageBatches
-from export.quantize import strip_input_scaling
 from mnist_edge.benchmark import engines
 from mnist_edge.benchmark.measure import Contender
+from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import IMAGE_SIZE, Split
 from mnist_edge.errors import ArtifactError, BenchmarkError
-from mnist_edge.training.checkpoint import CHECKPOINT_FILE
 from runtime import Predictor
-from runtime.contract import FLOAT_FILE, INT8_FILE
+from runtime.contract import FLOAT_FILE, INPUT, INT8_FILE
+
+_CHECKPOINT_FILE = "checkpoint.safetensors"
+"""Repeated from `mnist_edge.training.checkpoint`, which cannot be imported without PyTorch."""
+_CHECKPOINT_MODULES = ("msgspec", "safetensors", "torch")
+_PACKAGES = {"ai_edge_litert": "ai-edge-litert", "ncnn": "ncnn", "openvino": "openvino", "pnnx": "pnnx"}
+"""What to install for a module; for every other one it is `_TRAIN_EXTRA`."""
+_TRAIN_EXTRA = "'mnist-edge[train]'"
+_CALIBRATION_IMAGES = 1_000
+_CALIBRATION_BATCH = 100
 
 
-def contenders(artifacts: Path, training: Split, folder: Path) -> tuple[list[Contender], dict[str, str]]:
-    """Make the files of every contender whose package is installed.
+def contenders(artifacts: Path, training: Split | None, folder: Path) -> tuple[list[Contender], dict[str, str]]:
+    """Build every contender whose packages are installed and whose source file is there.
 
     Args:
-        artifacts: the folder of one model, with its checkpoint.
-        training: the training images, some of which calibrate the plain int8 model.
-        folder: to write to.
+        artifacts: the folder of one model; an installed package has the int8 file alone, a checkout and
+            `mnist-edge export` also the float file and the checkpoint.
+        training: images to calibrate plain int8 models on; None uses digits drawn by code.
+        folder: receives converted models.
 
     Returns:
-        The contenders, this project's float model first, and for each one missing, what would add it.
+        The contenders, this project's own first, and what adds each missing one, by name.
 
     Raises:
-        ArtifactError: the folder lacks a file of an export; an installed package holds the int8 models alone.
+        ArtifactError: the folder lacks the int8 model.
+        BenchmarkError: ncnn's converter failed.
     """
-    plain = folder / "plain.int8.onnx"
-    float_model, int8_model, checkpoint = (artifacts / name for name in (FLOAT_FILE, INT8_FILE, CHECKPOINT_FILE))
-    for path in (float_model, int8_model, checkpoint):
-        if not path.is_file():
-            raise ArtifactError(f"{path} is missing. Name a folder that mnist-edge export wrote.")
-    quantise_plainly(float_model, plain, training.images[::STRIDE, None])
-    found = [
-        Contender("mnist-edge, float32", Predictor, float_model, (float_model,), "onnxruntime"),
-        Contender("mnist-edge, int8", Predictor, int8_model, (int8_model,), "onnxruntime"),
-        Contender("onnxruntime, plain int8", engines.OnnxRuntime, plain, (plain,), "onnxruntime"),
-        Contender("PyTorch, eager", engines.PyTorch, checkpoint, (checkpoint,), "torch"),
-        Contender("PyTorch, compiled", engines.CompiledPyTorch, checkpoint, (checkpoint,), "torch"),
+    float_model, int8_model, checkpoint = (artifacts / name for name in (FLOAT_FILE, INT8_FILE, _CHECKPOINT_FILE))
+    if not int8_model.is_file():
+        raise ArtifactError(f"{int8_model} is missing. Name a folder that mnist-edge export wrote.")
+    plain, litert, ncnn = (folder / name for name in ("plain.int8.onnx", "plain.int8.tflite", "core.ncnn.param"))
+    # Name, engine, model file, the file it is made from, package, and the modules that making and running it import.
+    candidates: list[tuple[str, Callable[..., engines.Engine], Path, Path, str, tuple[str, ...]]] = [
+        ("mnist-edge, float32", Predictor, float_model, float_model, "onnxruntime", ()),
+        ("mnist-edge, int8", Predictor, int8_model, int8_model, "onnxruntime", ()),
+        ("onnxruntime, plain int8", engines.OnnxRuntime, plain, float_model, "onnxruntime", ("onnx",)),
+        ("PyTorch, eager", engines.PyTorch, checkpoint, checkpoint, "torch", _CHECKPOINT_MODULES),
+        ("PyTorch, compiled", engines.CompiledPyTorch, checkpoint, checkpoint, "torch", _CHECKPOINT_MODULES),
+        ("OpenVINO, float", engines.OpenVino, float_model, float_model, "openvino", ("openvino",)),
+        ("OpenVINO, plain int8", engines.OpenVino, plain, float_model, "openvino", ("openvino", "onnx")),
+        ("LiteRT, plain int8", engines.LiteRt, litert, float_model, "ai-edge-litert", ("ai_edge_litert", "onnx")),
+        ("ncnn, float", engines.Ncnn, ncnn, float_model, "ncnn", ("ncnn", "pnnx", "onnx", *_CHECKPOINT_MODULES)),
     ]
-    missing = {}
-    if importlib.util.find_spec("openvino"):
-        found += [
-            Contender("OpenVINO, float", engines.OpenVino, float_model, (float_model,), "openvino"),
-            Contender("OpenVINO, plain int8", engines.OpenVino, plain, (plain,), "openvino"),
-        ]
-    else:
-        missing["OpenVINO, float and plain int8"] = "pip install openvino"
-    if importlib.util.find_spec("ai_edge_litert"):
+    built: list[Contender] = []
+    missing: dict[str, str] = {}
+    for name, engine, model, source, package, modules in candidates:
+        if remedy := _what_adds(source, modules):
+            missing[name] = remedy
+        else:
+            files = (model, model.with_suffix(".bin")) if model == ncnn else (model,)
+            built.append(Contender(name, engine, model, files, package))
+    models = {contender.model for contender in built}
+    if plain in models:
+        quantize_with_defaults(float_model, plain, _calibration_images(training))
+    if litert in models:
+        import onnx
+
         from mnist_edge.benchmark.litert import to_litert
 
-        path = folder / "plain.int8.tflite"
-        path.write_bytes(to_litert(onnx.load(plain)))
-        found.append(Contender("LiteRT, plain int8", engines.LiteRt, path, (path,), "ai-edge-litert"))
-    else:
-        missing["LiteRT, plain int8"] = "pip install ai-edge-litert"
-    if importlib.util.find_spec("ncnn") and importlib.util.find_spec("pnnx"):
-        path = to_ncnn(float_model, folder)
-        found.append(Contender("ncnn, float", engines.Ncnn, path, (path, path.with_suffix(".bin")), "ncnn"))
-    else:
-        missing["ncnn, float"] = "pip install ncnn pnnx"
-    return found, missing
+        litert.write_bytes(to_litert(onnx.load(plain)))
+    if ncnn in models:
+        to_ncnn(float_model, ncnn)
+    return built, missing
 
 
-def quantise_plainly(model: Path, out: Path, images: NDArray[np.uint8]) -> None:
-    """Quantise a float ONNX file as onnxruntime's documentation does: its defaults, and per channel.
+def _what_adds(source: Path, modules: Sequence[str]) -> str:
+    """Return what the user can do to add a contender; empty if it lacks nothing."""
+    absent = [_PACKAGES.get(module, _TRAIN_EXTRA) for module in modules if importlib.util.find_spec(module) is None]
+    steps = [f"pip install {' '.join(dict.fromkeys(absent))}"] if absent else []
+    if not source.is_file():
+        steps.append(f"a model folder that holds {source.name}, from a checkout or mnist-edge export")
+    return ", and ".join(steps)
 
-    `images` are those to calibrate with, uint8 `[N, 1, 28, 28]`.
+
+def _calibration_images(training: Split | None) -> NDArray[np.uint8]:
+    """Return evenly spaced training images, 1,000 of MNIST's 60,000, uint8 `[N, 1, 28, 28]`."""
+    if training is None:
+        training = draw_digits(_CALIBRATION_IMAGES, seed=1)  # seed 0 draws the images that are measured on
+    return training.images[:: max(1, len(training.images) // _CALIBRATION_IMAGES), None]
+
+
+def quantize_with_defaults(model: Path, out: Path, images: NDArray[np.uint8]) -> None:
+    """Quantize a float ONNX file as onnxruntime's documentation does: with default settings, per channel.
+
+    `images` calibrate the activation ranges, uint8 `[N, 1, 28, 28]`.
     """
-    quantize_static(model, out, ImageBatches(images), per_channel=True)
+    from onnxruntime.quantization import quantize_static
+
+    batches = np.split(images, range(_CALIBRATION_BATCH, len(images), _CALIBRATION_BATCH))
+    feeds = iter([{INPUT: batch} for batch in batches])
+    quantize_static(model, out, SimpleNamespace(get_next=lambda: next(feeds, None)), per_channel=True)
 
 
-def to_ncnn(model: Path, folder: Path) -> Path:
-    """Convert a float ONNX file with ncnn's own converter, pixels / 255 left to the caller.
+def to_ncnn(model: Path, out: Path) -> None:
+    """Convert a float ONNX file with ncnn's own converter; the caller has to divide pixels by 255.
 
-    Returns:
-        The `.param` file; the `.bin` file lies beside it.
+    Writes `out`, a `.param` file, and a `.bin` file beside it.
 
     Raises:
         BenchmarkError: the converter failed.
     """
+    import onnx
     import pnnx
 
-    onnx.save(strip_input_scaling(onnx.load(model)), folder / "core.onnx")
+    from export.quantize import strip_input_scaling
+
+    core = out.with_name("core.onnx")
+    onnx.save(strip_input_scaling(onnx.load(model)), core)
     shape = f"inputshape=[1,1,{IMAGE_SIZE},{IMAGE_SIZE}]"
     done = subprocess.run(  # noqa: S603 (the converter of that package)
-        [pnnx.EXEC_PATH, "core.onnx", shape], cwd=folder, capture_output=True, text=True
+        [pnnx.EXEC_PATH, core.name, shape], cwd=out.parent, capture_output=True, text=True
     )
-    path = folder / "core.ncnn.param"
-    if not path.exists():
+    if not out.exists():
         raise BenchmarkError(f"ncnn's converter ended with code {done.returncode}: {done.stderr[-500:]}")
-    return path

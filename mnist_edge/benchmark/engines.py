@@ -1,7 +1,7 @@
-"""The engines that a user might pick instead, each as its own documentation would have it used.
+"""The engines that a user might choose instead, each used as its own documentation recommends.
 
-Every class opens a model file with `threads` of the processor and gives logits for prepared pixels;
-`runtime.Predictor` does the same. Each imports its package itself, so that a process pays for one.
+Every class opens a model file with a number of `threads` and returns logits for prepared pixels, as
+`runtime.Predictor` does. Each imports its package itself, so that a process loads only the engine it measures.
 """
 
 from pathlib import Path
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 
 class Engine(Protocol):
-    """A model, opened and ready."""
+    """An open model."""
 
     def logits(self, pixels: NDArray[np.uint8], /) -> NDArray[np.float32]:
-        """Give scores `[N, 10]`, the largest for the digit that is named, for pixels uint8 `[N, 28, 28]`."""
+        """Return logits `[N, 10]`, the largest for the predicted digit, for pixels uint8 `[N, 28, 28]`."""
 
 
 class OnnxRuntime:
@@ -35,7 +35,7 @@ class OnnxRuntime:
 
 
 class PyTorch:
-    """PyTorch as it trains, in inference mode; opens a checkpoint."""
+    """PyTorch without compilation, in inference mode; opens a checkpoint."""
 
     def __init__(self, path: Path, *, threads: int) -> None:
         import torch
@@ -54,7 +54,7 @@ class PyTorch:
 
 
 class CompiledPyTorch(PyTorch):
-    """PyTorch after `torch.compile`, which needs a C++ compiler; compiles for each batch size anew."""
+    """PyTorch after `torch.compile`, which needs a C++ compiler and compiles again for each batch size."""
 
     def __init__(self, path: Path, *, threads: int) -> None:
         super().__init__(path, threads=threads)
@@ -64,8 +64,8 @@ class CompiledPyTorch(PyTorch):
 class OpenVino:
     """OpenVINO on one stream, with tensors that stay bound; opens an ONNX file.
 
-    Where the processor has bfloat16, OpenVINO computes float models in it, and what is float in an int8 model where it
-    can.
+    On processors with bfloat16, OpenVINO uses it for float models and, where it can, for the float operators of
+    int8 models.
     """
 
     def __init__(self, path: Path, *, threads: int) -> None:
@@ -75,7 +75,7 @@ class OpenVino:
         core = openvino.Core()
         try:
             compiled = core.compile_model(path, "CPU", settings)
-        except RuntimeError:  # 2026.4 lacks bfloat16 beside plain int8 on processors with AMX
+        except RuntimeError:  # 2026.4 cannot mix bfloat16 with plain int8 on processors with AMX
             compiled = core.compile_model(path, "CPU", {**settings, "INFERENCE_PRECISION_HINT": "f32"})
         self._request = compiled.create_infer_request()
         self._tensor: Any = openvino.Tensor
@@ -93,7 +93,7 @@ class OpenVino:
 
 
 class LiteRt:
-    """LiteRT's interpreter with its XNNPACK delegate; opens a `.tflite` file of int8 pixels and logits."""
+    """LiteRT's interpreter with its XNNPACK delegate; opens a `.tflite` file with int8 pixels and logits."""
 
     def __init__(self, path: Path, *, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
@@ -112,15 +112,15 @@ class LiteRt:
             self._interpreter.allocate_tensors()
         self._interpreter.set_tensor(self._input, (pixels ^ 0x80).view(np.int8)[..., None])
         self._interpreter.invoke()
-        quantised = self._interpreter.get_tensor(self._output).astype(np.float32)
-        logits: NDArray[np.float32] = (quantised - np.float32(self._zero_point)) * np.float32(self._scale)
+        quantized = self._interpreter.get_tensor(self._output).astype(np.float32)
+        logits: NDArray[np.float32] = (quantized - np.float32(self._zero_point)) * np.float32(self._scale)
         return logits
 
 
 class Ncnn:
     """ncnn, which has no batches: one image after another; opens a `.param` file with a `.bin` file beside it.
 
-    It stores weights in 16 bits.
+    It stores weights with 16 bits.
     """
 
     def __init__(self, path: Path, *, threads: int) -> None:

@@ -1,11 +1,10 @@
-"""Write a plain static int8 ONNX graph as a LiteRT model (`.tflite`), weight by weight and scale by scale.
+"""Convert a plain static int8 ONNX graph to a LiteRT model (`.tflite`) that holds the same integers.
 
-Only the benchmark needs it: LiteRT's own converter wants another PyTorch than this project's. The
-two files hold the same integers, so that the engines can be compared on the same arithmetic.
-LiteRT's 8-bit scheme is that of onnxruntime's quantiser with its default settings: signed activations
-with a zero point, signed weights per output channel without one, biases of 32 bits with the scale
-input × weight (https://ai.google.dev/edge/litert/models/quantization_spec). What differs is the order
-of axes, rows × columns × channels, so that weights are transposed.
+Only the benchmark needs it, to compare engines on the same arithmetic. LiteRT's own converter requires another
+version of PyTorch than this project uses. LiteRT's 8-bit scheme matches onnxruntime's quantizer with default
+settings: signed activations with a zero point, signed weights per output channel without one, and 32-bit biases
+with the scale input × weight (https://ai.google.dev/edge/litert/models/quantization_spec). Only the order of axes
+differs, rows × columns × channels, so weights are transposed.
 """
 
 from collections.abc import Sequence
@@ -25,7 +24,6 @@ from runtime.contract import INPUT
 _IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
 _TYPES = {"int8": schema.TensorType.INT8, "int32": schema.TensorType.INT32}
-_MARKS = ("QuantizeLinear", "DequantizeLinear")
 _VERSIONS = {
     schema.BuiltinOperator.CONV_2D: 3,
     schema.BuiltinOperator.MAX_POOL_2D: 2,
@@ -33,46 +31,46 @@ _VERSIONS = {
     schema.BuiltinOperator.RESHAPE: 1,
     schema.BuiltinOperator.FULLY_CONNECTED: 4,
 }
-"""The versions of LiteRT's operators that first took signed 8 bits."""
+"""The first version of each LiteRT operator that supports signed 8-bit tensors."""
 
 
 def to_litert(model: ModelProto) -> bytes:
-    """Convert a graph that onnxruntime's `quantize_static` made of a float one with its default settings.
+    """Convert a graph that onnxruntime's `quantize_static` wrote with its default settings.
 
     Args:
-        model: QDQ, signed 8-bit activations, of 3×3 convolutions with padding 1, 2×2 max-pooling, global
-            average pooling and linear layers.
+        model: a graph in QDQ format with signed 8-bit activations that consists of 3×3 convolutions with
+            padding 1, 2×2 max-pooling, global average pooling and linear layers.
 
     Returns:
-        A `.tflite` file that takes int8 `[N, 28, 28, 1]`, pixel - 128, and gives int8 `[N, 10]`.
+        The content of a `.tflite` file with int8 input `[N, 28, 28, 1]`, pixel - 128, and int8 output `[N, 10]`.
 
     Raises:
-        ArtifactError: the graph holds something else.
+        ArtifactError: the graph contains another operator, or unsigned activations.
     """
     return _Conversion(model).run()
 
 
 class _Conversion:
-    """The tensors and operators so far; `shapes` and `tensors` go by the float values of the ONNX graph."""
+    """The tensors and operators converted so far; keys of `shapes` and `tensors` are dequantized ONNX values."""
 
     def __init__(self, model: ModelProto) -> None:
         graph = model.graph
         self.constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
         self.nodes = list(graph.node)
-        self.quantised_by = {node.input[0]: node for node in self.nodes if node.op_type == "QuantizeLinear"}
-        self.dequantised_by = {node.output[0]: node for node in self.nodes if node.op_type == "DequantizeLinear"}
-        self.value_of = {node.input[0]: value for value, node in self.dequantised_by.items()}
+        self.quantized_by = {node.input[0]: node for node in self.nodes if node.op_type == "QuantizeLinear"}
+        self.dequantized_by = {node.output[0]: node for node in self.nodes if node.op_type == "DequantizeLinear"}
+        self.value_of = {node.input[0]: value for value, node in self.dequantized_by.items()}
         self.subgraph = schema.SubGraphT()
         self.subgraph.tensors, self.subgraph.operators = [], []
-        self.buffers = [schema.BufferT()]  # the first is for tensors without values
+        self.buffers = [schema.BufferT()]  # buffer 0 marks tensors without constant values
         self.tensors: dict[str, int] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
 
     def run(self) -> bytes:
         first = next(node for node in self.nodes if node.op_type == "QuantizeLinear")
-        image = self._add(first, (1, IMAGE_SIZE, IMAGE_SIZE, 1))
+        image = self._add_activation(first, (1, IMAGE_SIZE, IMAGE_SIZE, 1))
         for node in self.nodes[self.nodes.index(first) + 1 :]:
-            if node.op_type not in _MARKS:
+            if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
                 getattr(self, f"_{node.op_type.lower()}", self._unknown)(node)
         self.subgraph.inputs, self.subgraph.outputs = [image], [len(self.subgraph.tensors) - 1]
         file = schema.ModelT()
@@ -94,7 +92,7 @@ class _Conversion:
     def _gemm(self, node: NodeProto) -> None:
         weights, scales = self._constant(node.input[1])
         before = self.shapes[node.input[0]]
-        if len(before) == 4:  # flattened as channels × rows × columns; here it is rows × columns × channels
+        if len(before) == 4:  # flattened as channels × rows × columns; LiteRT flattens rows × columns × channels
             _, rows, columns, channels = before
             weights = weights.reshape(-1, channels, rows, columns).transpose(0, 2, 3, 1).reshape(len(weights), -1)
         self._linear("FULLY_CONNECTED", schema.FullyConnectedOptionsT(), node, weights, scales, (1, len(weights)))
@@ -111,51 +109,56 @@ class _Conversion:
         bias = self._constant(node.input[2])[0] if len(node.input) > 2 else np.zeros(len(weights), np.int32)
         (input_scale,) = np.atleast_1d(self._constant(node.input[0])[1])
         scales = np.broadcast_to(scales, len(weights))
-        held = [self._hold(node.input[1], weights, scales), self._hold(f"{node.name}.bias", bias, scales * input_scale)]
-        self._operate(operator, options, node, held, shape)
+        constants = [
+            self._add_constant(node.input[1], weights, scales),
+            self._add_constant(f"{node.name}.bias", bias, scales * input_scale),
+        ]
+        self._add_operator(operator, options, node, constants, shape)
 
     def _maxpool(self, node: NodeProto) -> None:
         options = schema.Pool2DOptionsT()
         options.padding = schema.Padding.VALID
         options.strideW = options.strideH = options.filterWidth = options.filterHeight = 2
         _, rows, columns, channels = self.shapes[node.input[0]]
-        self._operate("MAX_POOL_2D", options, node, [], (1, rows // 2, columns // 2, channels))
+        self._add_operator("MAX_POOL_2D", options, node, [], (1, rows // 2, columns // 2, channels))
 
     def _globalaveragepool(self, node: NodeProto) -> None:
-        axes = self._hold("axes", np.array([1, 2], np.int32))
-        self._operate("MEAN", schema.ReducerOptionsT(), node, [axes], (1, self.shapes[node.input[0]][-1]))
+        axes = self._add_constant("axes", np.array([1, 2], np.int32))
+        self._add_operator("MEAN", schema.ReducerOptionsT(), node, [axes], (1, self.shapes[node.input[0]][-1]))
 
     def _reshape(self, node: NodeProto) -> None:
-        """Let the flattened values be those before: a linear layer takes them in any shape."""
-        value = self.value_of[self.quantised_by[node.output[0]].output[0]]
+        """Reuse the tensor before flattening: LiteRT's linear layer accepts any shape."""
+        value = self.value_of[self.quantized_by[node.output[0]].output[0]]
         self.tensors[value], self.shapes[value] = self.tensors[node.input[0]], self.shapes[node.input[0]]
 
     def _unknown(self, node: NodeProto) -> None:
-        raise ArtifactError(f"the conversion to LiteRT knows no {node.op_type}")
+        raise ArtifactError(f"cannot convert the operator {node.op_type} to LiteRT")
 
-    def _operate(self, operator: str, options: Any, node: NodeProto, held: list[int], shape: tuple[int, ...]) -> None:
-        found = schema.OperatorT()
-        found.opcodeIndex = list(_VERSIONS).index(getattr(schema.BuiltinOperator, operator))
-        found.builtinOptions = options
-        found.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
-        found.inputs = [self.tensors[node.input[0]], *held]
-        found.outputs = [self._add(self.quantised_by[node.output[0]], shape)]
-        self.subgraph.operators.append(found)
+    def _add_operator(
+        self, operator: str, options: Any, node: NodeProto, constants: list[int], shape: tuple[int, ...]
+    ) -> None:
+        added = schema.OperatorT()
+        added.opcodeIndex = list(_VERSIONS).index(getattr(schema.BuiltinOperator, operator))
+        added.builtinOptions = options
+        added.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+        added.inputs = [self.tensors[node.input[0]], *constants]
+        added.outputs = [self._add_activation(self.quantized_by[node.output[0]], shape)]
+        self.subgraph.operators.append(added)
 
-    def _add(self, quantise: NodeProto, shape: tuple[int, ...]) -> int:
-        """Add the tensor of what a QuantizeLinear gives, for any number of images, and give its index."""
-        scale, zero_point = (self.constants[name] for name in quantise.input[1:3])
+    def _add_activation(self, quantize: NodeProto, shape: tuple[int, ...]) -> int:
+        """Add the output of a QuantizeLinear as a tensor for any number of images, and return its index."""
+        scale, zero_point = (self.constants[name] for name in quantize.input[1:3])
         if zero_point.dtype != np.int8:
-            raise ArtifactError(f"the conversion to LiteRT takes signed 8-bit activations, not {zero_point.dtype}")
-        value = self.value_of[quantise.output[0]]
+            raise ArtifactError(f"the conversion to LiteRT needs signed 8-bit activations, not {zero_point.dtype}")
+        value = self.value_of[quantize.output[0]]
         tensor = _tensor(value, shape, "int8", np.atleast_1d(scale), np.atleast_1d(zero_point))
         tensor.shapeSignature = [-1, *shape[1:]]
         self.subgraph.tensors.append(tensor)
         self.tensors[value], self.shapes[value] = len(self.subgraph.tensors) - 1, shape
         return self.tensors[value]
 
-    def _hold(self, name: str, values: NDArray[Any], scales: NDArray[np.float32] | None = None) -> int:
-        """Add a tensor of constants, their scales along the first axis, and give its index."""
+    def _add_constant(self, name: str, values: NDArray[Any], scales: NDArray[np.float32] | None = None) -> int:
+        """Add a constant tensor with `scales` along its first axis, and return its index."""
         zero_points = None if scales is None else np.zeros(len(scales))
         tensor = _tensor(name, values.shape, str(values.dtype), scales, zero_points)
         buffer = schema.BufferT()
@@ -166,8 +169,8 @@ class _Conversion:
         return len(self.subgraph.tensors) - 1
 
     def _constant(self, value: str) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        """Give what a DequantizeLinear reads: the integers, if they are constant, and their scales."""
-        node = self.dequantised_by[value]
+        """Return the constant integers that a DequantizeLinear reads, empty for an activation, and their scales."""
+        node = self.dequantized_by[value]
         return self.constants.get(node.input[0], np.empty(0)), self.constants[node.input[1]]
 
 

@@ -1,9 +1,8 @@
-"""Measure contenders beside each other.
+"""Measure contenders side by side.
 
-Each contender runs in a process of its own, so that start, memory and processor time are its own too.
-A round measures all contenders, one after the other, and all but the one being measured are stopped:
-what the machine does besides meets all of them, and a ratio of two figures of one round is worth more
-than either.
+Each contender runs in its own process, so that cold start, memory and processor time are its own. A round measures
+all contenders one after the other, while all others are stopped. Interleaving exposes every engine to the same
+background load, so a ratio of two figures from the same round is more reliable than either figure.
 """
 
 import json
@@ -20,12 +19,11 @@ from typing import IO, Any, Self, cast
 import numpy as np
 
 from mnist_edge.benchmark.engines import Engine
-from mnist_edge.benchmark.results import Measured, Spread, Timing
+from mnist_edge.benchmark.results import ContenderResult, Spread, Timing
 from mnist_edge.data.mnist import Split
 from mnist_edge.errors import BenchmarkError
 
 BATCHES = (1, 16, 256)
-ROUNDS = 15
 ROUND_SECONDS = 0.1
 COLD_STARTS = 5
 PER_SECOND = 10
@@ -36,8 +34,8 @@ PACE_SECONDS = 3.0
 class Contender:
     """A model on an engine.
 
-    `opener` is the engine's class, called with `model` and the keyword `threads`; `files` are all
-    that a device needs of it besides the engine's own `package`.
+    `opener` is the engine's class, called with `model` and the keyword `threads`; `files` are all that a device
+    needs besides the engine's `package`.
     """
 
     name: str
@@ -47,8 +45,25 @@ class Contender:
     package: str
 
 
-def steps(contenders: int, threads: Sequence[int], rounds: int = ROUNDS) -> int:
-    """Count how often `measure` will say what it does."""
+@dataclass(frozen=True)
+class _ColdStarts:
+    """The starts of one contender, each in a new process, and the digits that the first one classified."""
+
+    seconds: list[float]
+    peak_bytes: int | None
+    digits: list[int]
+
+
+@dataclass(frozen=True)
+class _WarmRun:
+    """The processor share of one contender and its microseconds per image, by batch size and round."""
+
+    processor_share: float
+    microseconds: dict[int, list[float]]
+
+
+def count_steps(contenders: int, threads: Sequence[int], rounds: int) -> int:
+    """Return how many steps `measure` reports."""
     return COLD_STARTS + len(threads) * (contenders + rounds)
 
 
@@ -58,95 +73,103 @@ def measure(
     folder: Path,
     *,
     threads: Sequence[int],
-    rounds: int = ROUNDS,
+    rounds: int,
     on_step: Callable[[str], None] = lambda _: None,
-) -> tuple[list[Measured], dict[str, str]]:
-    """Measure contenders on the same images; the first is the baseline of all ratios.
+) -> tuple[list[ContenderResult], dict[str, str]]:
+    """Measure contenders on the same images.
 
     Args:
-        contenders: a baseline and what is compared with it.
-        test: at least 256 images, and the digits that count as right.
-        folder: for a file of the images.
-        threads: the settings to measure one after the other; the first also for accuracy.
-        rounds: of each setting.
-        on_step: told what is measured next.
+        contenders: the first is the baseline of all ratios.
+        test: at least 256 labeled images.
+        folder: receives a file of the images.
+        threads: thread counts to measure one after the other; accuracy and cold starts use the first.
+        rounds: how many rounds to run with each thread count.
+        on_step: called with a description before each step.
 
     Returns:
-        What was measured, and what those contenders said that could not be started, by name.
+        The results, and the errors of contenders that could not start or classify the images, by name.
 
     Raises:
-        BenchmarkError: the baseline could not be started, or a contender failed later.
+        BenchmarkError: the baseline could not start, or a contender failed later.
     """
     images = folder / "images.npy"
     np.save(images, test.images)
-    starts: dict[str, list[_Worker]] = {contender.name: [] for contender in contenders}
+    starts, failed = _measure_cold_starts(contenders, threads[0], images, on_step)
+    started = [contender for contender in contenders if contender.name in starts]
+    runs = {count: _run_side_by_side(started, count, images, rounds, on_step) for count in threads}
+    baseline = started[0].name
+    results = [
+        ContenderResult(
+            name=contender.name,
+            package=contender.package,
+            accuracy=float(np.mean(np.array(starts[contender.name].digits) == test.labels)),
+            bytes=sum(path.stat().st_size for path in contender.files),
+            cold_start_seconds=Spread.of(starts[contender.name].seconds),
+            peak_bytes=starts[contender.name].peak_bytes,
+            processor_shares={str(count): run[contender.name].processor_share for count, run in runs.items()},
+            timings=tuple(
+                Timing(count, batch, Spread.of(values), _median_ratio(run[baseline].microseconds[batch], values))
+                for count, run in runs.items()
+                for batch, values in run[contender.name].microseconds.items()
+            ),
+        )
+        for contender in started
+    ]
+    return results, failed
+
+
+def _measure_cold_starts(
+    contenders: Sequence[Contender], threads: int, images: Path, on_step: Callable[[str], None]
+) -> tuple[dict[str, _ColdStarts], dict[str, str]]:
+    """Start each contender alone several times; return the starts and the errors of those that failed, by name."""
+    starts: dict[str, _ColdStarts] = {}
     failed: dict[str, str] = {}
     for index in range(COLD_STARTS):
         on_step(f"cold start {index + 1} of {COLD_STARTS}")
         for contender in contenders:
-            if contender.name not in failed:
-                try:
-                    with _Worker(contender, threads[0], images) as worker:
-                        starts[contender.name].append(worker)
-                except BenchmarkError as error:
-                    if contender is contenders[0]:
-                        raise
-                    failed[contender.name] = str(error)
-    started = [contender for contender in contenders if contender.name not in failed]
-    digits: dict[str, list[int]] = {}
-    shares: dict[str, dict[str, float]] = {contender.name: {} for contender in started}
-    timings: dict[str, list[Timing]] = {contender.name: [] for contender in started}
-    for count in threads:
-        with ExitStack() as stack:
-            workers = {found.name: stack.enter_context(_Worker(found, count, images)) for found in started}
-            for name, worker in workers.items():
-                on_step(f"{name}, threads: {count}")
-                if name not in digits:
-                    digits[name] = worker.ask(command="digits")
-                shares[name][str(count)] = worker.ask(command="pace", per_second=PER_SECOND, seconds=PACE_SECONDS)
-                for batch in BATCHES:  # some engines compile for each batch size
-                    worker.ask(command="time", batch=batch, seconds=0.0)
-            for name, per_batch in (found := _rounds(workers, rounds, on_step)).items():
-                timings[name] += [
-                    Timing(
-                        count,
-                        batch,
-                        Spread.of(values),
-                        Spread.of(np.divide(found[started[0].name][batch], values)).median,
-                    )
-                    for batch, values in per_batch.items()
-                ]
-    measured = [
-        Measured(
-            contender.name,
-            contender.package,
-            float(np.mean(np.array(digits[contender.name]) == test.labels)),
-            sum(path.stat().st_size for path in contender.files),
-            Spread.of([worker.start_seconds for worker in starts[contender.name]]),
-            starts[contender.name][0].peak_bytes,
-            shares[contender.name],
-            tuple(timings[contender.name]),
-        )
-        for contender in started
-    ]
-    return measured, failed
+            if contender.name in failed:
+                continue
+            try:
+                with _Worker(contender, threads, images) as worker:
+                    if index == 0:
+                        starts[contender.name] = _ColdStarts([], worker.peak_bytes, worker.ask(command="digits"))
+                    starts[contender.name].seconds.append(worker.start_seconds)
+            except BenchmarkError as error:
+                if contender is contenders[0]:
+                    raise
+                failed[contender.name] = str(error)
+                starts.pop(contender.name, None)
+    return starts, failed
 
 
-def _rounds(
-    workers: dict[str, "_Worker"], rounds: int, on_step: Callable[[str], None]
-) -> dict[str, dict[int, list[float]]]:
-    """Give the microseconds an image of each round, by contender and batch."""
-    found: dict[str, dict[int, list[float]]] = {name: {batch: [] for batch in BATCHES} for name in workers}
-    for index in range(1, rounds + 1):
-        on_step(f"round {index} of {rounds}")
-        for batch in BATCHES:
-            for name, worker in workers.items():
-                found[name][batch].append(worker.ask(command="time", batch=batch, seconds=ROUND_SECONDS))
-    return found
+def _run_side_by_side(
+    contenders: Sequence[Contender], threads: int, images: Path, rounds: int, on_step: Callable[[str], None]
+) -> dict[str, _WarmRun]:
+    """Keep all contenders open, stop all but the one being measured, and return the measurements by name."""
+    runs: dict[str, _WarmRun] = {}
+    with ExitStack() as stack:
+        workers = {contender.name: stack.enter_context(_Worker(contender, threads, images)) for contender in contenders}
+        for name, worker in workers.items():
+            on_step(f"{name}, threads: {threads}")
+            share = worker.ask(command="pace", per_second=PER_SECOND, seconds=PACE_SECONDS)
+            runs[name] = _WarmRun(share, {batch: [] for batch in BATCHES})
+            for batch in BATCHES:  # some engines compile for each batch size
+                worker.ask(command="time", batch=batch, seconds=0.0)
+        for index in range(1, rounds + 1):
+            on_step(f"round {index} of {rounds}")
+            for batch in BATCHES:
+                for name, worker in workers.items():
+                    microseconds = worker.ask(command="time", batch=batch, seconds=ROUND_SECONDS)
+                    runs[name].microseconds[batch].append(microseconds)
+    return runs
+
+
+def _median_ratio(baseline: Sequence[float], values: Sequence[float]) -> float:
+    return float(np.median(np.divide(baseline, values)))
 
 
 class _Worker:
-    """A running `mnist_edge.benchmark.worker`; stopped unless it is asked something, where systems can do that."""
+    """A running `mnist_edge.benchmark.worker` process, stopped between commands where the system supports that."""
 
     def __init__(self, contender: Contender, threads: int, images: Path) -> None:
         opener = f"{contender.opener.__module__}:{contender.opener.__qualname__}"
@@ -178,7 +201,7 @@ class _Worker:
         self._process.communicate()
 
     def ask(self, **command: Any) -> Any:
-        """Let the process carry out a command of `worker.answer` and give its answer."""
+        """Return the process's reply to a command of `worker.answer`."""
         self._signal("SIGCONT")
         commands = cast("IO[str]", self._process.stdin)
         commands.write(json.dumps(command) + "\n")

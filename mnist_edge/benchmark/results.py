@@ -1,4 +1,4 @@
-"""What a benchmark found."""
+"""The results of a benchmark. Field names are keys of the JSON files that store them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from mnist_edge.machine import Machine
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of several measurements, and the quartiles below and above it."""
+    """The median of several measurements, with the lower and upper quartile."""
 
     median: float
     low: float
@@ -19,14 +19,14 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float] | NDArray[np.float64]) -> "Spread":
-        """Summarise at least one value."""
+        """Summarize at least one value."""
         low, median, high = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
         return cls(median, low, high)
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Microseconds an image, and how many times as fast as the baseline: the median of the rounds' ratios."""
+    """Microseconds per image, and the speedup over the baseline: the median of each round's ratio."""
 
     threads: int
     batch: int
@@ -35,13 +35,14 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was measured of one contender.
+class ContenderResult:
+    """The measurements of one contender.
 
-    `accuracy` is a share of the test images, with one thread; `bytes` are of its files. A cold start
-    goes from the start of a Python process, the files being in the system's cache, to the first
-    digit; `peak_bytes` are of that process, None where the system does not tell. `processor_shares`
-    says, by threads, what share of one core single images take that come at a leisurely pace.
+    `accuracy` is the fraction of test images classified correctly, with the first thread setting; `bytes` is the
+    total size of its files. A cold start lasts from starting a Python process, with the files in the system's
+    cache, to the first classified digit; `peak_bytes` is the peak memory of that process, None where the system
+    does not report it. `processor_shares` maps the number of threads to the fraction of one core that a slow,
+    steady stream of single images takes.
     """
 
     name: str
@@ -54,16 +55,16 @@ class Measured:
     timings: tuple[Timing, ...]
 
     def timing(self, threads: int, batch: int) -> Timing:
-        """Give the timing with that many threads and images a batch."""
-        return next(found for found in self.timings if (found.threads, found.batch) == (threads, batch))
+        """Return the timing for a number of threads and a batch size."""
+        return next(timing for timing in self.timings if (timing.threads, timing.batch) == (threads, batch))
 
 
 @dataclass(frozen=True)
 class Benchmark:
     """A whole benchmark.
 
-    `models` has the contenders of each model, the baseline first; `missing` what would add an absent
-    one; `failed` what one said that could not be started.
+    `models` holds the contenders of each model, the baseline first; `missing` maps each contender that could not
+    be built to what adds it; `failed` maps each one that could not be started to its error.
     """
 
     machine: Machine
@@ -74,14 +75,14 @@ class Benchmark:
     threads: tuple[int, ...]
     batches: tuple[int, ...]
     predictions_per_second: int
-    models: dict[str, tuple[Measured, ...]]
+    models: dict[str, tuple[ContenderResult, ...]]
     missing: dict[str, str]
     failed: dict[str, str]
 
 
 @dataclass(frozen=True)
 class TrainingTiming:
-    """One way to train an epoch: its seconds, the median of their ratio to the first way's, its mean accuracy."""
+    """One way of training an epoch: seconds, median ratio to this project's loop, and mean accuracy."""
 
     way: str
     seconds: Spread
@@ -91,7 +92,7 @@ class TrainingTiming:
 
 @dataclass(frozen=True)
 class TrainingBenchmark:
-    """What one epoch of each model took; the first way is this project's."""
+    """The timings of one epoch of each model, this project's training loop first."""
 
     machine: Machine
     versions: dict[str, str]

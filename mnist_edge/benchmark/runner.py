@@ -1,61 +1,63 @@
-"""The benchmark: each model beside what else would run it, with what it was measured on."""
+"""Benchmark models: each beside every other engine that can run it here."""
 
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from pathlib import Path
 
+from mnist_edge.benchmark import StepProgress
 from mnist_edge.benchmark.contenders import contenders
-from mnist_edge.benchmark.measure import BATCHES, PER_SECOND, measure, steps
-from mnist_edge.benchmark.results import Benchmark, Measured
+from mnist_edge.benchmark.measure import BATCHES, PER_SECOND, count_steps, measure
+from mnist_edge.benchmark.results import Benchmark, ContenderResult
+from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
 from mnist_edge.machine import installed_versions, this_machine
 
+_DRAWN_IMAGES = 500
+
 
 def benchmark_models(
-    folders: Mapping[str, Path],
-    training: Split,
-    test: Split,
-    rounds: int,
-    progress: Callable[[str, int], AbstractContextManager[Callable[[str], None]]],
+    folders: Mapping[str, Path], training: Split | None, test: Split | None, rounds: int, progress: StepProgress
 ) -> Benchmark:
-    """Measure models beside every other engine that is installed.
+    """Measure models beside every other engine that is installed. Needs only the base packages.
 
     Args:
-        folders: of the models' artifacts, by the names that the results get.
-        training: images to calibrate plain int8 models on.
-        test: images to measure on.
-        rounds: of each measurement.
-        progress: takes a title and a number of steps, and gives what is told of each.
+        folders: the folder of each model, by the name that its results get.
+        training: images to calibrate plain int8 models on; None uses digits drawn by code.
+        test: images to measure on; None uses 500 digits drawn by code.
+        rounds: how often to repeat each measurement.
+        progress: shows the steps of each model.
 
     Raises:
-        ArtifactError: a folder lacks a file.
-        BenchmarkError: this project's own model failed.
+        ArtifactError: a folder lacks its int8 model.
+        BenchmarkError: the baseline could not start, or a contender failed later.
     """
     machine = this_machine()
     threads = tuple(sorted({1, machine.cores}))
-    measured: dict[str, tuple[Measured, ...]] = {}
+    data_set, test = ("drawn digits", draw_digits(_DRAWN_IMAGES)) if test is None else ("MNIST test", test)
+    models: dict[str, tuple[ContenderResult, ...]] = {}
     missing: dict[str, str] = {}
     failed: dict[str, str] = {}
     for model, artifacts in folders.items():
         with tempfile.TemporaryDirectory() as folder:
-            found, absent = contenders(artifacts, training, Path(folder))
-            with progress(model, steps(len(found), threads, rounds)) as on_step:
-                done, said = measure(found, test, Path(folder), threads=threads, rounds=rounds, on_step=on_step)
-        measured[model] = tuple(done)
-        missing |= absent
-        failed |= said
-    packages = sorted({contender.package for contenders in measured.values() for contender in contenders})
+            built, not_built = contenders(artifacts, training, Path(folder))
+            with progress(model, count_steps(len(built), threads, rounds)) as on_step:
+                results, not_started = measure(
+                    built, test, Path(folder), threads=threads, rounds=rounds, on_step=on_step
+                )
+        models[model] = tuple(results)
+        missing |= not_built
+        failed |= not_started
+    packages = sorted({result.package for results in models.values() for result in results})
     return Benchmark(
         machine=machine,
         versions=installed_versions(*packages),
-        data_set="MNIST test",
+        data_set=data_set,
         images=len(test.labels),
         rounds=rounds,
         threads=threads,
         batches=BATCHES,
         predictions_per_second=PER_SECOND,
-        models=measured,
+        models=models,
         missing=missing,
         failed=failed,
     )

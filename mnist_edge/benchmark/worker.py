@@ -1,8 +1,8 @@
-"""A process that runs one model on one engine, at the word of the process that measures.
+"""A process that runs one model on one engine and carries out the commands of `measure`.
 
-`python -m mnist_edge.benchmark.worker OPENER MODEL THREADS IMAGES`, where OPENER is the engine's class
-as `module:name` and IMAGES a file of pixels as numpy saves arrays. It answers one image, writes a JSON
-line that says so, and then answers each JSON line of its standard input with one of its standard output.
+`python -m mnist_edge.benchmark.worker OPENER MODEL THREADS IMAGES`, where OPENER is the engine's class as
+`module:name` and IMAGES a .npy file of pixels. It classifies one image, writes a JSON line with its peak memory,
+and then answers each JSON line on standard input with one on standard output.
 """
 
 import importlib
@@ -21,8 +21,8 @@ DIGITS_BATCH = 250
 
 
 def main(opener: str, model: str, threads: str, images: str) -> None:
-    """Serve until standard input ends."""
-    replies, sys.stdout = sys.stdout, sys.stderr  # what an engine prints does not belong among the replies
+    """Answer commands until standard input ends."""
+    replies, sys.stdout = sys.stdout, sys.stderr  # keeps the engine's own output out of the replies
     try:
         module, _, name = opener.partition(":")
         pixels = np.load(images, mmap_mode="r")
@@ -32,17 +32,17 @@ def main(opener: str, model: str, threads: str, images: str) -> None:
         pixels = np.array(pixels)
         for line in sys.stdin:
             print(json.dumps(answer(engine, pixels, **json.loads(line))), file=replies, flush=True)
-    except Exception as error:  # noqa: BLE001 (whatever an engine raises is told)
+    except Exception as error:  # noqa: BLE001 (every error of an engine is reported)
         print(json.dumps({"error": f"{type(error).__name__}: {error}"}), file=replies, flush=True)
         raise SystemExit(1) from None
 
 
 def answer(engine: Engine, pixels: NDArray[np.uint8], *, command: str, **arguments: Any) -> Any:
-    """Carry out one command.
+    """Carry out one command and return its result.
 
-    - `time`, with `batch` and `seconds`: the microseconds an image, over at least so many seconds;
-    - `pace`, with `seconds` and `per_second`: the share of a core that single images at that pace take;
-    - `digits`: the digit named in each image.
+    - `time`, with `batch` and `seconds`: microseconds per image, measured for at least that many seconds;
+    - `pace`, with `seconds` and `per_second`: the fraction of a core that single images at that rate take;
+    - `digits`: the predicted digit of each image.
     """
     if command == "time":
         return _microseconds(engine, pixels, **arguments)
@@ -54,7 +54,7 @@ def answer(engine: Engine, pixels: NDArray[np.uint8], *, command: str, **argumen
 
 def _microseconds(engine: Engine, pixels: NDArray[np.uint8], batch: int, seconds: float) -> float:
     batches = [pixels[start : start + batch] for start in range(0, len(pixels) - batch + 1, batch)]
-    engine.logits(batches[0])  # a batch size that is new to an engine may cost it time once
+    engine.logits(batches[0])  # warm-up: some engines prepare for each new batch size
     calls, elapsed, start = 0, 0.0, time.perf_counter()
     while not calls or elapsed < seconds:
         engine.logits(batches[calls % len(batches)])
@@ -74,16 +74,16 @@ def _processor_share(engine: Engine, pixels: NDArray[np.uint8], per_second: floa
 
 
 def peak_bytes() -> int | None:
-    """Give the most memory that this process has held so far; None where the system does not tell.
+    """Return the peak memory of this process, None where the system does not report it.
 
-    `getrusage` would tell of the process that started this one too.
+    `getrusage` would include the process that started this one.
     """
     status = Path("/proc/self/status")
     if not status.exists():
         return None
     lines = status.read_text("utf-8").splitlines()
-    found = next((line for line in lines if line.startswith("VmHWM:")), None)
-    return None if found is None else int(found.split()[1]) * 1024
+    peak = next((line for line in lines if line.startswith("VmHWM:")), None)
+    return None if peak is None else int(peak.split()[1]) * 1024
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mnist_edge.benchmark import measure as module
 from mnist_edge.benchmark.engines import Engine
-from mnist_edge.benchmark.measure import BATCHES, Contender, measure, steps
+from mnist_edge.benchmark.measure import BATCHES, Contender, count_steps, measure
 from mnist_edge.data.mnist import Split
 from mnist_edge.errors import BenchmarkError
 
@@ -90,7 +90,7 @@ def test_each_contender_is_measured(test_split: Split, tmp_path: Path) -> None:
         contenders, test_split, tmp_path, threads=[1, 2], rounds=3, on_step=said.append
     )
     assert failed == {}
-    assert len(said) == steps(3, [1, 2], 3)
+    assert len(said) == count_steps(3, [1, 2], 3)
     assert (fast.accuracy, slow.accuracy, chatty.accuracy) == (1.0, 0.9, 1.0)
     assert (fast.bytes, slow.bytes) == (4, 2)
     for threads in (1, 2):

@@ -12,7 +12,7 @@ from mnist_edge.benchmark.comparison import Comparison
 from mnist_edge.benchmark.plot import plot_benchmark
 from mnist_edge.benchmark.results import (
     Benchmark,
-    Measured,
+    ContenderResult,
     Spread,
     Timing,
     TrainingBenchmark,
@@ -25,13 +25,13 @@ from mnist_edge.machine import Machine
 MACHINE = Machine("a processor", ("avx2",), 2, "Linux x86_64", "3.11.7")
 
 
-def _measured(name: str, factor: float) -> Measured:
+def _measured(name: str, factor: float) -> ContenderResult:
     timings = tuple(
         Timing(threads, batch, Spread(20 / factor, 19 / factor, 22 / factor), factor)
         for threads in (1, 2)
         for batch in (1, 256)
     )
-    return Measured(name, "numpy", 0.98, 1000, Spread(0.1, 0.1, 0.2), None, {"1": 0.01, "2": 0.4}, timings)
+    return ContenderResult(name, "numpy", 0.98, 1000, Spread(0.1, 0.1, 0.2), None, {"1": 0.01, "2": 0.4}, timings)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_it_prints_tables_and_writes_figures_and_a_chart(mnist_directory: Path, 
     options = ["--rounds", "1", "--data", str(mnist_directory), "--json", str(files[0]), "--plot", str(files[1])]
     done = CliRunner().invoke(app, ["benchmark", "v1", *options])
     assert done.exit_code == 0, done.output
-    assert "v1: microseconds an image, 1 thread" in done.stdout
+    assert "v1: microseconds per image, 1 thread" in done.stdout
     assert "Missing: a peer. Add it with: pip install a-peer" in done.stdout
     assert "round 1 of 1" in done.stderr
     found = load_results(files[0], results.Benchmark)
@@ -87,7 +87,7 @@ def test_training_is_measured_with_its_option(
 def test_a_folder_without_an_export_is_an_error(run: Run, mnist_directory: Path, tmp_path: Path) -> None:
     done = run("benchmark", tmp_path, "--data", mnist_directory)
     assert done.returncode == 1
-    assert "model.onnx is missing. Name a folder that mnist-edge export wrote." in done.stderr
+    assert "model.int8.onnx is missing. Name a folder that mnist-edge export wrote." in done.stderr
 
 
 def test_another_model_is_a_wrong_usage(run: Run) -> None:
