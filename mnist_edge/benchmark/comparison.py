@@ -1,17 +1,19 @@
-"""Networks and recipes compared: each trained with several seeds.
+"""Compare networks and recipes: train each with several seeds.
 
-A comparison that was interrupted goes on where it stopped.
+An interrupted comparison resumes from its results file.
 """
 
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
 
-from mnist_edge.data.mnist import load_split
+from mnist_edge.benchmark import StepProgress
+from mnist_edge.data.mnist import Split
 from mnist_edge.files import load_results, save_results
 from mnist_edge.machine import Machine, installed_versions, this_machine
 from mnist_edge.training.checkpoint import save_checkpoint
@@ -23,7 +25,7 @@ from mnist_edge.training.recipes import Recipe
 
 @dataclass(frozen=True)
 class Trial:
-    """One training: what it got right of the test images, and the seconds that it took."""
+    """One training run: how many test images it classifies correctly, and its duration."""
 
     seed: int
     correct: int
@@ -37,8 +39,8 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Int8:
-    """What the int8 file of the first seed is: its bytes, its accuracy, microseconds an image one at a time."""
+class Int8Result:
+    """Size, accuracy and microseconds per single image of the int8 file exported from seed 0."""
 
     bytes: int
     accuracy: float
@@ -47,14 +49,14 @@ class Int8:
 
 @dataclass(frozen=True)
 class ComparedNetwork:
-    """A network with a recipe, and what was measured of them; `int8` is None where it was not exported."""
+    """A network with a recipe and its results; `int8` is None where it was not exported."""
 
     name: str
     recipe: Recipe
     parameters: int
     multiply_adds: int
     trials: tuple[Trial, ...] = ()
-    int8: Int8 | None = None
+    int8: Int8Result | None = None
 
     @cached_property
     def mean(self) -> float:
@@ -63,23 +65,27 @@ class ComparedNetwork:
 
     @cached_property
     def deviation(self) -> float | None:
-        """Sample deviation of the accuracy; None of a single seed."""
+        """Sample standard deviation of the accuracy; None for a single seed."""
         return statistics.stdev(trial.accuracy for trial in self.trials) if len(self.trials) > 1 else None
 
     @property
     def lowest(self) -> float:
-        """The worst seed's accuracy."""
+        """Lowest accuracy of any seed."""
         return min(trial.accuracy for trial in self.trials)
 
     @property
     def seconds(self) -> float:
-        """Median of the trainings' seconds."""
+        """Median duration of the training runs."""
         return statistics.median(trial.seconds for trial in self.trials)
+
+    def with_trial(self, trial: Trial) -> "ComparedNetwork":
+        """Return the network with one more trial, sorted by seed."""
+        return replace(self, trials=tuple(sorted((*self.trials, trial), key=lambda trial: trial.seed)))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that was compared, and on what: each training had `threads`, `processes` went on at once."""
+    """All compared networks and the conditions: `processes` trainings at once, each with `threads`."""
 
     machine: Machine
     versions: dict[str, str]
@@ -89,13 +95,13 @@ class Comparison:
     networks: tuple[ComparedNetwork, ...]
 
     def network(self, name: str) -> ComparedNetwork:
-        """Give a network by its name."""
-        return next(found for found in self.networks if found.name == name)
+        """Return a network by name."""
+        return next(network for network in self.networks if network.name == name)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A recipe to be tried with a number of seeds, from 0 on."""
+    """A recipe to train with the seeds from 0 to `seeds` - 1."""
 
     name: str
     recipe: Recipe
@@ -104,113 +110,108 @@ class Plan:
 
 def compare(
     plans: Sequence[Plan],
-    directory: Path,
+    training: Split,
+    test: Split,
     results: Path,
     *,
     checkpoints: Path,
     processes: int | None = None,
-    on_trial: Callable[[str], None] = lambda _: None,
+    progress: StepProgress = lambda *_: nullcontext(lambda _: None),
 ) -> Comparison:
-    """Train every plan with every seed and write each result as it comes.
+    """Train every plan with each of its seeds and save each result as soon as it is known.
 
-    Trainings share the cores: as many processes as there are cores, or `processes`, and so many threads in
-    each that no core has two. What the file of results holds already, of the same recipe and on the same versions,
-    is not trained again; what it holds of other plans stays.
+    Training runs share the cores: one process per core, or `processes`, and as many threads in each as leave no core
+    with two. Trials in the results file are not repeated if recipe, machine and versions are the same. Results of other
+    plans are kept.
 
     Args:
-        plans: what to train; seeds take turns, so that noise falls on all alike.
-        directory: holds the four MNIST files.
-        results: the file to write.
-        checkpoints: folder that gets `NAME.safetensors`, of the seed 0.
-        processes: at once.
-        on_trial: told of each that is finished.
+        plans: what to train; plans alternate seed by seed, so that all are exposed to the same background load.
+        training: images to train on.
+        test: images to measure accuracy on.
+        results: the results file to update.
+        checkpoints: folder that receives `NAME.safetensors` of seed 0.
+        processes: the number of training runs at once.
+        progress: shows the remaining training runs.
 
     Raises:
-        ResultsError: the file of results is another thing.
+        BenchmarkError: the results file holds something else.
     """
     machine = this_machine()
     at_once = min(processes or machine.cores, machine.cores)
     threads = max(1, machine.cores // at_once)
     versions = installed_versions("torch", "torchvision")
-    found = Comparison(machine, versions, "MNIST test", at_once, threads, tuple(map(_untried, plans)))
+    comparison = Comparison(machine, versions, "MNIST test", at_once, threads, tuple(map(_untrained, plans)))
     if results.exists():
-        found = _with_earlier(found, load_results(results, Comparison), checkpoints)
-    missing = [
+        comparison = _with_earlier(comparison, load_results(results, Comparison), checkpoints)
+    networks = {network.name: network for network in comparison.networks}
+    pending = [
         (plan, seed)
         for seed in range(max(plan.seeds for plan in plans))
         for plan in plans
-        if seed < plan.seeds and seed not in {trial.seed for trial in found.network(plan.name).trials}
+        if seed < plan.seeds and seed not in {trial.seed for trial in networks[plan.name].trials}
     ]
-    for plan, trial in _run(missing, directory, checkpoints, at_once, threads):
-        on_trial(f"{plan.name}, seed {trial.seed}: {trial.accuracy:.2%}, {trial.seconds:.0f} s")
-        found = _with_trial(found, plan.name, trial)
-        save_results(results, found)
-    return found
+    if not pending:
+        return comparison
+    with progress("trainings", len(pending)) as on_trial:
+        for name, trial in _run_trials(pending, training, test, checkpoints, at_once, threads):
+            on_trial(f"{name}, seed {trial.seed}: {trial.accuracy:.2%}, {trial.seconds:.0f} s")
+            networks[name] = networks[name].with_trial(trial)
+            comparison = replace(comparison, networks=tuple(networks.values()))
+            save_results(results, comparison)
+    return comparison
 
 
-def with_int8(found: Comparison, measured: dict[str, Int8]) -> Comparison:
-    """Add what was measured of the int8 files, by network."""
-    changed = (replace(one, int8=measured.get(one.name, one.int8)) for one in found.networks)
-    return replace(found, networks=tuple(changed))
+def with_int8(comparison: Comparison, int8: dict[str, Int8Result]) -> Comparison:
+    """Return a comparison with the results of int8 files added, by network name."""
+    networks = (replace(network, int8=int8.get(network.name, network.int8)) for network in comparison.networks)
+    return replace(comparison, networks=tuple(networks))
 
 
-def _untried(plan: Plan) -> ComparedNetwork:
+def run_trial(plan: Plan, seed: int, training: Split, test: Split, checkpoints: Path | None, threads: int) -> Trial:
+    """Train once and measure on the test images; save the checkpoint of seed 0 if there is a folder for it."""
+    result = train(plan.recipe, training, test, seed=seed, threads=threads)
+    if seed == 0 and checkpoints is not None:
+        save_checkpoint(checkpoints / f"{plan.name}.safetensors", plan.recipe.architecture, result.model, result.facts)
+    if result.test is None:
+        raise AssertionError("train() measures the test images it is given")
+    return Trial(seed, result.test.correct, result.test.images, result.seconds)
+
+
+def _untrained(plan: Plan) -> ComparedNetwork:
     model = build_model(plan.recipe.architecture)
     return ComparedNetwork(plan.name, plan.recipe, count_parameters(model), total_multiply_adds(layers_of(model)))
 
 
-def _with_earlier(found: Comparison, earlier: Comparison, checkpoints: Path) -> Comparison:
-    """Take over the trials that would come out the same, and networks that are not of these plans."""
-    if replace(earlier, networks=()) != replace(found, networks=()):  # another machine, or other versions
-        return found
-    former = {one.name: one for one in earlier.networks}
-
-    def kept(one: ComparedNetwork) -> ComparedNetwork:
-        same = former.get(one.name)
-        if same is None or same.recipe != one.recipe:
-            return one
-        has_checkpoint = (checkpoints / f"{one.name}.safetensors").exists()
-        trials = tuple(trial for trial in same.trials if trial.seed or has_checkpoint or same.int8 is not None)
-        return replace(one, trials=trials, int8=same.int8)
-
-    now = tuple(map(kept, found.networks))
-    others = tuple(one for one in earlier.networks if one.name not in {planned.name for planned in now})
-    return replace(found, networks=now + others)
-
-
-def _with_trial(found: Comparison, name: str, trial: Trial) -> Comparison:
-    def added(one: ComparedNetwork) -> ComparedNetwork:
-        trials = sorted((*one.trials, trial), key=lambda tried: tried.seed)
-        return replace(one, trials=tuple(trials)) if one.name == name else one
-
-    return replace(found, networks=tuple(map(added, found.networks)))
+def _with_earlier(comparison: Comparison, earlier: Comparison, checkpoints: Path) -> Comparison:
+    """Add earlier trials of the same recipes, and networks of other plans, if measured under the same conditions."""
+    if replace(earlier, networks=()) != replace(comparison, networks=()):
+        return comparison
+    networks = {network.name: network for network in (*comparison.networks, *earlier.networks)}
+    for network in comparison.networks:
+        former = networks[network.name]
+        if former.recipe != network.recipe:
+            networks[network.name] = network
+        elif former.int8 is None and not (checkpoints / f"{network.name}.safetensors").exists():
+            # The int8 file is still to be exported from the checkpoint of seed 0, so that trial has to be repeated.
+            trials = tuple(trial for trial in former.trials if trial.seed)
+            networks[network.name] = replace(network, trials=trials)
+        else:
+            networks[network.name] = replace(network, trials=former.trials, int8=former.int8)
+    return replace(comparison, networks=tuple(networks.values()))
 
 
-def _run(
-    trials: Sequence[tuple[Plan, int]], directory: Path, checkpoints: Path, processes: int, threads: int
-) -> Iterator[tuple[Plan, Trial]]:
-    """Run trials in processes and give each with its plan as it ends."""
-    if not trials:
-        return
+def _run_trials(
+    trials: Sequence[tuple[Plan, int]], training: Split, test: Split, checkpoints: Path, processes: int, threads: int
+) -> Iterator[tuple[str, Trial]]:
+    """Run trials in processes and yield each with the name of its plan when it is done."""
     checkpoints.mkdir(parents=True, exist_ok=True)
     executor = ProcessPoolExecutor(processes, get_context("spawn"))
     try:
-        running: dict[Future[Trial], Plan] = {}
+        running: dict[Future[Trial], str] = {}
         for plan, seed in trials:
-            running[executor.submit(run_trial, plan, seed, directory, checkpoints, threads)] = plan
+            running[executor.submit(run_trial, plan, seed, training, test, checkpoints, threads)] = plan.name
         while running:
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 yield running.pop(future), future.result()
     finally:
         executor.shutdown(cancel_futures=True)
-
-
-def run_trial(plan: Plan, seed: int, directory: Path, checkpoints: Path | None, threads: int) -> Trial:
-    """Train once and measure on the test images; the seed 0 leaves its checkpoint, if there is a folder for it."""
-    test = load_split(directory, "test")
-    result = train(plan.recipe, load_split(directory, "train"), test, seed=seed, threads=threads)
-    if seed == 0 and checkpoints is not None:
-        save_checkpoint(checkpoints / f"{plan.name}.safetensors", plan.recipe.architecture, result.model, result.facts)
-    if result.test is None:
-        raise AssertionError("the test images were given")
-    return Trial(seed, result.test.correct, result.test.images, result.seconds)

@@ -1,14 +1,13 @@
-"""One epoch by this project's loop against the same recipe written the ordinary way.
+"""Compare one epoch of this project's training loop with the same recipe in conventional PyTorch.
 
-The ordinary way is that of PyTorch's own examples: torchvision's data set, `ToTensor` and `Normalize`
-on every image, a `DataLoader`, the optimiser and the memory format as they come.
+The conventional code follows PyTorch's own examples: torchvision's data set, `ToTensor` and `Normalize` for every
+image, a `DataLoader`, and the default optimizer settings and memory format.
 """
 
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Subset
 
+from mnist_edge.benchmark import StepProgress
 from mnist_edge.benchmark.results import Spread, TrainingBenchmark, TrainingTiming
 from mnist_edge.data.mnist import FILES, SplitName, load_split
 from mnist_edge.machine import installed_versions, this_machine
@@ -28,27 +28,24 @@ from mnist_edge.training.recipes import Recipe, find_recipe
 
 OURS = "mnist-edge"
 WAYS = {OURS: None, "DataLoader": 0, "DataLoader, 2 processes": 2}
-"""Each way, and how many processes of its own its loader has."""
+"""Each way of training with the number of worker processes of its `DataLoader`; None for this project's loop."""
 _MEAN, _DEVIATION = (0.1307,), (0.3081,)
 
 
 def benchmark_training(
-    models: Sequence[str],
-    directory: Path,
-    rounds: int,
-    progress: Callable[[str, int], AbstractContextManager[Callable[[str], None]]],
+    models: Sequence[str], directory: Path, rounds: int, progress: StepProgress
 ) -> TrainingBenchmark:
-    """Measure an epoch of models by the recipe `reference` in every way.
+    """Measure one epoch of each model with the recipe `reference`, trained in every way.
 
     Args:
-        models: as `find_recipe` names them.
-        directory: of the MNIST files.
-        rounds: of each measurement.
-        progress: takes a title and a number of steps, and gives what is told of each.
+        models: names of architectures.
+        directory: folder with the four MNIST files.
+        rounds: how often to repeat each measurement.
+        progress: shows the steps.
     """
     machine = this_machine()
     with progress("training", len(models) * rounds * len(WAYS)) as on_step:
-        measured = {
+        timings = {
             model: measure_training(
                 find_recipe(model, "reference"), directory, threads=machine.cores, rounds=rounds, on_step=on_step
             )
@@ -60,7 +57,7 @@ def benchmark_training(
         data_set="MNIST",
         rounds=rounds,
         threads=machine.cores,
-        models=measured,
+        models=timings,
     )
 
 
@@ -72,16 +69,16 @@ def measure_training(
     rounds: int,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> tuple[TrainingTiming, ...]:
-    """Train one epoch in each of the `WAYS`, `rounds` times in turn, each round with another seed.
+    """Train one epoch in each of the `WAYS`, alternating, with a new seed in every round.
 
-    Each training has a process of its own, so that none inherits another's memory or settings.
+    Each training runs in its own process, so that none inherits another's memory or settings.
 
     Args:
-        recipe: the hyper-parameters.
-        directory: holds the four MNIST files.
-        threads: of PyTorch.
-        rounds: trainings of each way.
-        on_step: told what is trained next.
+        recipe: the hyperparameters.
+        directory: folder with the four MNIST files.
+        threads: number of PyTorch threads.
+        rounds: how often to train in each way.
+        on_step: called with a description before each training.
     """
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     accuracies: dict[str, list[float]] = {way: [] for way in WAYS}
@@ -89,27 +86,29 @@ def measure_training(
         for way, processes in WAYS.items():
             on_step(f"{recipe.architecture}, seed {seed}: {way}")
             with ProcessPoolExecutor(1, get_context("spawn")) as executor:
-                how = _train_here if processes is None else partial(_train_ordinarily, processes=processes)
-                elapsed, accuracy = executor.submit(how, recipe, directory, seed, threads).result()
+                run = _train_here if processes is None else partial(_train_with_data_loader, processes=processes)
+                elapsed, accuracy = executor.submit(run, recipe, directory, seed, threads).result()
             seconds[way].append(elapsed)
             accuracies[way].append(accuracy)
     return tuple(
         TrainingTiming(
-            way, Spread.of(found), Spread.of(np.divide(found, seconds[OURS])).median, float(np.mean(accuracies[way]))
+            way, Spread.of(values), float(np.median(np.divide(values, seconds[OURS]))), float(np.mean(accuracies[way]))
         )
-        for way, found in seconds.items()
+        for way, values in seconds.items()
     )
 
 
 def _train_here(recipe: Recipe, directory: Path, seed: int, threads: int) -> tuple[float, float]:
-    """Train one epoch as `mnist-edge train` does, and give its seconds and the accuracy on the test images."""
+    """Train one epoch as `mnist-edge train` does; return its seconds and test accuracy."""
     training, test = load_split(directory, "train"), load_split(directory, "test")
     result = train(recipe, training, test, seed=seed, epochs=1, threads=threads, on_step=lambda _: None)
     return result.seconds, result.facts.metrics["test_accuracy"]
 
 
-def _train_ordinarily(recipe: Recipe, directory: Path, seed: int, threads: int, processes: int) -> tuple[float, float]:
-    """Train one epoch the ordinary way, and give its seconds and the accuracy on the test images."""
+def _train_with_data_loader(
+    recipe: Recipe, directory: Path, seed: int, threads: int, processes: int
+) -> tuple[float, float]:
+    """Train one epoch with conventional PyTorch code; return its seconds and test accuracy."""
     from torchvision.datasets import MNIST
     from torchvision.transforms import Compose, Normalize, ToTensor
 
@@ -123,7 +122,7 @@ def _train_ordinarily(recipe: Recipe, directory: Path, seed: int, threads: int, 
     training = Subset(whole, torch.randperm(len(whole))[:kept].tolist()) if recipe.validation_images else whole
     loader = DataLoader(training, recipe.batch_size, shuffle=True, num_workers=processes)
     model = build_model(recipe.architecture)
-    model.unit = nn.Identity()  # the images come normalised
+    model.unit = nn.Identity()  # the data set normalizes images
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.peak_learning_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, len(loader), eta_min=recipe.final_learning_rate)
     loss_sum, correct = 0.0, 0
@@ -142,12 +141,12 @@ def _train_ordinarily(recipe: Recipe, directory: Path, seed: int, threads: int, 
     elapsed = time.perf_counter() - start
     model.eval()
     with torch.inference_mode():
-        named = [(model(batch).argmax(1) == labels).float().mean().item() for batch, labels in DataLoader(test, 1_000)]
-    return elapsed, float(np.mean(named))
+        shares = [(model(batch).argmax(1) == labels).float().mean().item() for batch, labels in DataLoader(test, 1_000)]
+    return elapsed, float(np.mean(shares))
 
 
 def _write_for_torchvision(folder: Path, directory: Path) -> None:
-    """Write the data set where torchvision looks for it, as it unpacks it."""
+    """Write the four files unpacked where torchvision looks for them."""
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
     splits: tuple[SplitName, ...] = ("train", "test")

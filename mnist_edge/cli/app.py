@@ -697,9 +697,9 @@ def _compare(
 ) -> "Comparison":
     from mnist_edge.benchmark.comparison import compare as run
 
-    directory = _directory(data)
-    with console.step_progress("trainings", sum(plan.seeds for plan in plans)) as on_trial:
-        return run(plans, directory, results, checkpoints=checkpoints, processes=processes, on_trial=on_trial)
+    training, test = _load("train", data), _load("test", data)
+    progress = console.step_progress
+    return run(plans, training, test, results, checkpoints=checkpoints, processes=processes, progress=progress)
 
 
 def _layers(model: str) -> "tuple[list[Layer], int]":

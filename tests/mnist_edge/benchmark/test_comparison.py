@@ -1,8 +1,12 @@
-"""Comparisons: seeds in parallel, results that are taken up again, figures by hand."""
+"""Comparisons train in parallel, resume from their results file and compute correct statistics."""
 
 import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +14,7 @@ import pytest
 from mnist_edge.benchmark.comparison import (
     ComparedNetwork,
     Comparison,
-    Int8,
+    Int8Result,
     Plan,
     Trial,
     compare,
@@ -27,72 +31,102 @@ from mnist_edge.training.recipes import find_recipe
 from tools.challenge_page import ABLATIONS, COMPARISON
 
 
+def small_plan(name: str, seeds: int, **changes: Any) -> Plan:
+    return Plan(name, replace(find_recipe(name, "onepass"), epochs=1, **changes), seeds)
+
+
+class Session:
+    """Runs comparisons on 64 drawn digits in one folder and notes what is trained and the announced totals."""
+
+    def __init__(self, folder: Path) -> None:
+        self.results, self.checkpoints = folder / "results.json", folder / "checkpoints"
+        self.trained: list[str] = []
+        self.totals: list[int] = []
+
+    def compare(self, *plans: Plan) -> Comparison:
+        drawn = draw_digits(64)
+        return compare(plans, drawn, drawn, self.results, checkpoints=self.checkpoints, progress=self._progress)
+
+    @contextmanager
+    def _progress(self, _title: str, total: int) -> Iterator[Callable[[str], None]]:
+        self.totals.append(total)
+        yield lambda message: self.trained.append(message.partition(":")[0])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
+    session = Session(folder)
+    session.compare(small_plan("v1", 1), small_plan("v2", 1))
+    assert sorted(session.trained) == ["v1, seed 0", "v2, seed 0"]
+    assert session.totals == [2]
+    return folder
+
+
 @pytest.fixture
-def drawn_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that passes for the data set in this process: 64 drawn digits in each split."""
-    drawn = draw_digits(64)
-    monkeypatch.setattr("mnist_edge.benchmark.comparison.load_split", lambda *_: Split(drawn.images, drawn.labels))
-    return tmp_path
+def resumed(finished: Path, tmp_path: Path) -> Session:
+    """A session that finds seed 0 of v1 and v2 finished."""
+    return Session(Path(shutil.copytree(finished, tmp_path / "resumed")))
 
 
-def small(name: str, seeds: int) -> Plan:
-    return Plan(name, replace(find_recipe(name, "onepass"), epochs=1), seeds)
+def test_compare_trains_and_counts_only_what_is_missing(resumed: Session) -> None:
+    comparison = resumed.compare(small_plan("v1", 2), small_plan("v2", 1))
+    assert resumed.trained == ["v1, seed 1"]
+    assert resumed.totals == [1]
+    assert [[trial.seed for trial in network.trials] for network in comparison.networks] == [[0, 1], [0]]
+    assert load_results(resumed.results, Comparison) == comparison
+    assert {path.name for path in resumed.checkpoints.iterdir()} == {"v1.safetensors", "v2.safetensors"}
 
 
-@pytest.fixture
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Run trials here, one after the other, and note them."""
-    done: list[str] = []
-
-    def run(trials, directory, checkpoints, _processes, threads):  # type: ignore[no-untyped-def]
-        checkpoints.mkdir(exist_ok=True)
-        for plan, seed in trials:
-            done.append(f"{plan.name} {seed}")
-            yield plan, run_trial(plan, seed, directory, checkpoints, threads)
-
-    monkeypatch.setattr("mnist_edge.benchmark.comparison._run", run)
-    return done
+def test_a_finished_comparison_trains_nothing(resumed: Session) -> None:
+    before = resumed.results.read_bytes()
+    comparison = resumed.compare(small_plan("v1", 1), small_plan("v2", 1))
+    assert not resumed.trained
+    assert not resumed.totals
+    assert load_results(resumed.results, Comparison) == comparison
+    assert resumed.results.read_bytes() == before
 
 
-def test_what_is_done_is_not_done_again(drawn_mnist: Path, in_this_process: list[str]) -> None:
-    results, checkpoints = drawn_mnist / "results.json", drawn_mnist / "checkpoints"
-    compare([small("v1", 1)], drawn_mnist, results, checkpoints=checkpoints)
-    found = compare([small("v1", 2), small("v2", 1)], drawn_mnist, results, checkpoints=checkpoints)
-    assert in_this_process == ["v1 0", "v2 0", "v1 1"]
-    assert [len(one.trials) for one in found.networks] == [2, 1]
-    assert load_results(results, Comparison) == found
-    assert (checkpoints / "v2.safetensors").exists()
-
-    changed = replace(small("v1", 1), recipe=replace(small("v1", 1).recipe, batch_size=32))
-    compare([changed], drawn_mnist, results, checkpoints=checkpoints)
-    assert in_this_process[3:] == ["v1 0"]  # another recipe
+def test_compare_keeps_results_of_other_plans(resumed: Session) -> None:
+    """So that results of `--full`, which take an hour, outlive a comparison without it."""
+    before = load_results(resumed.results, Comparison)
+    comparison = resumed.compare(small_plan("v2", 2))
+    assert resumed.trained == ["v2, seed 1"]
+    assert comparison.network("v1") == before.network("v1")
+    assert [network.name for network in load_results(resumed.results, Comparison).networks] == ["v2", "v1"]
 
 
-def test_what_is_not_asked_for_this_time_stays(drawn_mnist: Path, in_this_process: list[str]) -> None:
-    """An hour of `--full` outlives a comparison without it."""
-    results, checkpoints = drawn_mnist / "results.json", drawn_mnist / "checkpoints"
-    both = compare([small("v1", 1), small("v2", 1)], drawn_mnist, results, checkpoints=checkpoints)
-    found = compare([small("v2", 2)], drawn_mnist, results, checkpoints=checkpoints)
-    assert found.network("v1") == both.network("v1")
-    assert [one.name for one in load_results(results, Comparison).networks] == ["v2", "v1"]
-    assert in_this_process == ["v1 0", "v2 0", "v2 1"]
+def test_a_changed_recipe_is_trained_again(resumed: Session) -> None:
+    comparison = resumed.compare(small_plan("v1", 1, batch_size=32), small_plan("v2", 1))
+    assert resumed.trained == ["v1, seed 0"]
+    assert comparison.network("v1").recipe.batch_size == 32
 
 
-def test_a_recipe_that_was_written_before_it_had_a_field_is_the_same(tmp_path: Path) -> None:
+def test_results_of_other_versions_are_trained_again(resumed: Session) -> None:
+    earlier = load_results(resumed.results, Comparison)
+    save_results(resumed.results, replace(earlier, versions={**earlier.versions, "torch": "1.0"}))
+    comparison = resumed.compare(small_plan("v1", 1))
+    assert resumed.trained == ["v1, seed 0"]
+    assert [network.name for network in comparison.networks] == ["v1"]
+
+
+def test_a_lost_checkpoint_is_trained_again_until_exported(resumed: Session) -> None:
+    for path in resumed.checkpoints.iterdir():
+        path.unlink()
+    earlier = load_results(resumed.results, Comparison)
+    save_results(resumed.results, with_int8(earlier, {"v2": Int8Result(1, 0.5, 2.0)}))
+    resumed.compare(small_plan("v1", 1), small_plan("v2", 1))
+    assert resumed.trained == ["v1, seed 0"]
+    assert [path.name for path in resumed.checkpoints.iterdir()] == ["v1.safetensors"]
+
+
+def test_results_without_a_newer_recipe_field_are_read(tmp_path: Path) -> None:
     content = json.loads(ABLATIONS.read_text())
-    for one in content["networks"]:
-        one["recipe"].pop("block_shares", None)
+    for network in content["networks"]:
+        network["recipe"].pop("block_shares", None)
     (tmp_path / "results.json").write_text(json.dumps(content))
-    found = load_results(tmp_path / "results.json", Comparison).networks[0]
-    assert found.recipe == find_recipe("v2", "reference")
-
-
-def test_results_of_other_versions_are_not_taken_over(drawn_mnist: Path, in_this_process: list[str]) -> None:
-    results, checkpoints = drawn_mnist / "results.json", drawn_mnist / "checkpoints"
-    found = compare([small("v1", 1)], drawn_mnist, results, checkpoints=checkpoints)
-    save_results(results, replace(found, versions={**found.versions, "torch": "1.0"}))
-    compare([small("v1", 1)], drawn_mnist, results, checkpoints=checkpoints)
-    assert in_this_process == ["v1 0", "v1 0"]
+    network = load_results(tmp_path / "results.json", Comparison).networks[0]
+    assert network.recipe == find_recipe("v2", "reference")
 
 
 @pytest.mark.parametrize(
@@ -105,34 +139,30 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, content: str) -> No
 
 
 @pytest.mark.slow
-def test_seeds_are_trained_in_processes_at_once(mnist_directory: Path, tmp_path: Path) -> None:
-    told: list[str] = []
+def test_seeds_are_trained_in_parallel(mnist_train: Split, mnist_test: Split, tmp_path: Path) -> None:
     plans = [Plan("v1 onepass", find_recipe("v1", "onepass"), 2)]
-    found = compare(
-        plans, mnist_directory, tmp_path / "r.json", checkpoints=tmp_path, processes=2, on_trial=told.append
-    )
-    trials = found.network("v1 onepass").trials
-    assert sorted(message.partition(":")[0] for message in told) == ["v1 onepass, seed 0", "v1 onepass, seed 1"]
+    comparison = compare(plans, mnist_train, mnist_test, tmp_path / "r.json", checkpoints=tmp_path, processes=2)
+    trials = comparison.network("v1 onepass").trials
     assert [trial.seed for trial in trials] == [0, 1]
     assert all(trial.accuracy > 0.985 for trial in trials)
-    assert found.processes * found.threads <= found.machine.cores
+    assert comparison.processes * comparison.threads <= comparison.machine.cores
     assert [path.name for path in tmp_path.glob("*.safetensors")] == ["v1 onepass.safetensors"]
 
 
-def test_figures_by_hand() -> None:
+def test_statistics_equal_those_computed_by_hand() -> None:
     trials = tuple(Trial(seed, correct, 100, seconds) for seed, correct, seconds in ((0, 97, 5.0), (1, 99, 1.0)))
-    one = ComparedNetwork("x", find_recipe("v1", "onepass"), 10, 20, trials)
-    assert (one.mean, one.lowest, one.seconds) == (0.98, 0.97, 3.0)
-    assert one.deviation == pytest.approx(np.std([0.97, 0.99], ddof=1))
-    assert replace(one, trials=trials[:1]).deviation is None
+    network = ComparedNetwork("x", find_recipe("v1", "onepass"), 10, 20, trials)
+    assert (network.mean, network.lowest, network.seconds) == (0.98, 0.97, 3.0)
+    assert network.deviation == pytest.approx(np.std([0.97, 0.99], ddof=1))
+    assert replace(network, trials=trials[:1]).deviation is None
 
 
-def test_int8_figures_come_beside_the_others() -> None:
-    found = load_results(COMPARISON, Comparison)
-    int8 = Int8(1, 0.5, 2.0)
-    changed = with_int8(found, {"v1 onepass": int8})
+def test_int8_results_are_added_by_network_name() -> None:
+    comparison = load_results(COMPARISON, Comparison)
+    int8 = Int8Result(1, 0.5, 2.0)
+    changed = with_int8(comparison, {"v1 onepass": int8})
     assert changed.network("v1 onepass").int8 == int8
-    assert changed.network("v2 onepass") == found.network("v2 onepass")
+    assert changed.network("v2 onepass") == comparison.network("v2 onepass")
 
 
 @pytest.mark.parametrize(
@@ -146,11 +176,11 @@ def test_int8_figures_come_beside_the_others() -> None:
         ("v2-no-batchnorm", 24_048 - 2 * 112 + 112),
     ],
 )
-def test_networks_to_compare_with_have_their_parameters(name: str, parameters: int) -> None:
+def test_compared_networks_have_the_published_parameters(name: str, parameters: int) -> None:
     assert count_parameters(build_model(name)) == parameters
 
 
-def test_plans_are_of_networks_that_exist_and_are_named_once() -> None:
+def test_plans_have_unique_names_and_cover_all_networks() -> None:
     plans = compared_plans(10, full=True) + [claim.plan for claim in claims(5)[1:]]
     assert len({plan.name for plan in plans}) == len(plans)
     assert {plan.recipe.architecture for plan in plans} == set(ARCHITECTURES)
@@ -160,21 +190,23 @@ def test_plans_are_of_networks_that_exist_and_are_named_once() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["v1", "v2"])
 @pytest.mark.parametrize("recipe", ["reference", "onepass"])
-def test_a_seed_trained_anew_is_within_four_deviations(mnist_directory: Path, network: str, recipe: str) -> None:
-    """On both sides: a figure that is too good is as wrong as one that is too bad."""
+def test_a_new_trial_is_within_four_deviations_of_the_mean(
+    mnist_train: Split, mnist_test: Split, network: str, recipe: str
+) -> None:
+    """Above or below: an accuracy that is too high is as suspicious as one that is too low."""
     committed = load_results(COMPARISON, Comparison).network(f"{network} {recipe}")
     assert len(committed.trials) == 10
     plan = Plan(committed.name, find_recipe(network, recipe), 1)
-    found = run_trial(plan, 0, mnist_directory, None, threads=1)
+    trial = run_trial(plan, 0, mnist_train, mnist_test, None, threads=1)
     assert committed.deviation is not None
-    assert abs(found.accuracy - committed.mean) <= 4 * committed.deviation
+    assert abs(trial.accuracy - committed.mean) <= 4 * committed.deviation
 
 
-def test_the_committed_comparisons_are_of_the_recipes_as_they_are() -> None:
+def test_committed_comparisons_used_the_current_recipes() -> None:
     for path, plans in ((COMPARISON, compared_plans(10, full=True)), (ABLATIONS, [claim.plan for claim in claims(5)])):
-        found = load_results(path, Comparison)
+        comparison = load_results(path, Comparison)
         for plan in plans:
-            one = found.network(plan.name)
-            assert one.recipe == plan.recipe
-            assert [trial.seed for trial in one.trials] == list(range(plan.seeds))
-            assert all(trial.images == 10_000 for trial in one.trials)
+            network = comparison.network(plan.name)
+            assert network.recipe == plan.recipe
+            assert [trial.seed for trial in network.trials] == list(range(plan.seeds))
+            assert all(trial.images == 10_000 for trial in network.trials)

@@ -16,7 +16,7 @@ from mnist_edge.training.recipes import find_recipe
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparing, "_ROUNDS", 2)
-    monkeypatch.setattr(comparing, "_SECONDS_A_ROUND", 0.001)
+    monkeypatch.setattr(comparing, "_ROUND_SECONDS", 0.001)
 
 
 @pytest.mark.slow
