@@ -5,7 +5,7 @@ An interrupted comparison resumes from its results file.
 
 import statistics
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -207,11 +207,11 @@ def _run_trials(
     checkpoints.mkdir(parents=True, exist_ok=True)
     executor = ProcessPoolExecutor(processes, get_context("spawn"))
     try:
-        running: dict[Future[Trial], str] = {}
-        for plan, seed in trials:
-            running[executor.submit(run_trial, plan, seed, training, test, checkpoints, threads)] = plan.name
-        while running:
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                yield running.pop(future), future.result()
+        running = {
+            executor.submit(run_trial, plan, seed, training, test, checkpoints, threads): plan.name
+            for plan, seed in trials
+        }
+        for future in as_completed(running):
+            yield running[future], future.result()
     finally:
         executor.shutdown(cancel_futures=True)

@@ -23,9 +23,7 @@ from runtime.contract import FLOAT_FILE, INPUT, INT8_FILE
 _CHECKPOINT_FILE = "checkpoint.safetensors"
 """Repeated from `mnist_edge.training.checkpoint`, which cannot be imported without PyTorch."""
 _CHECKPOINT_MODULES = ("msgspec", "safetensors", "torch")
-_PACKAGES = {"ai_edge_litert": "ai-edge-litert", "ncnn": "ncnn", "openvino": "openvino", "pnnx": "pnnx"}
-"""What to install for a module; for every other one it is `_TRAIN_EXTRA`."""
-_TRAIN_EXTRA = "'mnist-edge[train]'"
+_TRAIN_MODULES = ("onnx", *_CHECKPOINT_MODULES)
 _CALIBRATION_IMAGES = 1_000
 _CALIBRATION_BATCH = 100
 
@@ -86,8 +84,12 @@ def contenders(artifacts: Path, training: Split | None, folder: Path) -> tuple[l
 
 def _what_adds(source: Path, modules: Sequence[str]) -> str:
     """Return what the user can do to add a contender; empty if it lacks nothing."""
-    absent = [_PACKAGES.get(module, _TRAIN_EXTRA) for module in modules if importlib.util.find_spec(module) is None]
-    steps = [f"pip install {' '.join(dict.fromkeys(absent))}"] if absent else []
+    packages = dict.fromkeys(
+        "'mnist-edge[train]'" if module in _TRAIN_MODULES else module.replace("_", "-")
+        for module in modules
+        if importlib.util.find_spec(module) is None
+    )
+    steps = [f"pip install {' '.join(packages)}"] if packages else []
     if not source.is_file():
         steps.append(f"a model folder that holds {source.name}, from a checkout or mnist-edge export")
     return ", and ".join(steps)

@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from export.exporter import calibrate, export_checkpoints
 from mnist_edge.benchmark.comparison import Int8Result
+from mnist_edge.benchmark.worker import microseconds_per_image
 from mnist_edge.data.mnist import Split
 from mnist_edge.training.checkpoint import CHECKPOINT_FILE
 from runtime import Predictor
@@ -50,7 +50,7 @@ def measure_int8(
     microseconds: dict[str, list[float]] = {name: [] for name in predictors}
     for _ in range(_ROUNDS):
         for name, predictor in predictors.items():
-            microseconds[name].append(_microseconds_per_image(predictor, test))
+            microseconds[name].append(microseconds_per_image(predictor.classify, test.images, 1, _ROUND_SECONDS))
     return {
         name: Int8Result(
             sizes_bytes[name],
@@ -59,12 +59,3 @@ def measure_int8(
         )
         for name, predictor in predictors.items()
     }
-
-
-def _microseconds_per_image(predictor: Predictor, test: Split) -> float:
-    """Time single images for a tenth of a second."""
-    start, count = time.perf_counter(), 0
-    while time.perf_counter() - start < _ROUND_SECONDS:
-        predictor.classify(test.images[count % len(test.labels)][None])
-        count += 1
-    return (time.perf_counter() - start) / count * 1e6

@@ -23,13 +23,12 @@ from runtime.contract import INPUT
 
 _IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
-_TYPES = {"int8": schema.TensorType.INT8, "int32": schema.TensorType.INT32}
+_OPERATOR = schema.BuiltinOperator
 _VERSIONS = {
-    schema.BuiltinOperator.CONV_2D: 3,
-    schema.BuiltinOperator.MAX_POOL_2D: 2,
-    schema.BuiltinOperator.MEAN: 2,
-    schema.BuiltinOperator.RESHAPE: 1,
-    schema.BuiltinOperator.FULLY_CONNECTED: 4,
+    _OPERATOR.CONV_2D: 3,
+    _OPERATOR.MAX_POOL_2D: 2,
+    _OPERATOR.MEAN: 2,
+    _OPERATOR.FULLY_CONNECTED: 4,
 }
 """The first version of each LiteRT operator that supports signed 8-bit tensors."""
 
@@ -85,30 +84,26 @@ class _Conversion:
         options = schema.Conv2DOptionsT()
         options.padding = schema.Padding.SAME
         options.strideW = options.strideH = options.dilationWFactor = options.dilationHFactor = 1
-        weights, scales = self._constant(node.input[1])
+        weights = self._constant(node.input[1])[0].transpose(0, 2, 3, 1)
         shape = (*self.shapes[node.input[0]][:3], len(weights))
-        self._linear("CONV_2D", options, node, weights.transpose(0, 2, 3, 1), scales, shape)
+        self._add_linear(_OPERATOR.CONV_2D, options, node, weights, shape)
 
     def _gemm(self, node: NodeProto) -> None:
-        weights, scales = self._constant(node.input[1])
+        weights, _ = self._constant(node.input[1])
         before = self.shapes[node.input[0]]
         if len(before) == 4:  # flattened as channels × rows × columns; LiteRT flattens rows × columns × channels
             _, rows, columns, channels = before
             weights = weights.reshape(-1, channels, rows, columns).transpose(0, 2, 3, 1).reshape(len(weights), -1)
-        self._linear("FULLY_CONNECTED", schema.FullyConnectedOptionsT(), node, weights, scales, (1, len(weights)))
+        options = schema.FullyConnectedOptionsT()
+        self._add_linear(_OPERATOR.FULLY_CONNECTED, options, node, weights, (1, len(weights)))
 
-    def _linear(
-        self,
-        operator: str,
-        options: Any,
-        node: NodeProto,
-        weights: NDArray[np.int8],
-        scales: NDArray[np.float32],
-        shape: tuple[int, ...],
+    def _add_linear(
+        self, operator: int, options: Any, node: NodeProto, weights: NDArray[np.int8], shape: tuple[int, ...]
     ) -> None:
+        """Add a convolution or linear layer whose `weights` have the output channels on their first axis."""
         bias = self._constant(node.input[2])[0] if len(node.input) > 2 else np.zeros(len(weights), np.int32)
         (input_scale,) = np.atleast_1d(self._constant(node.input[0])[1])
-        scales = np.broadcast_to(scales, len(weights))
+        scales = np.broadcast_to(self._constant(node.input[1])[1], len(weights))
         constants = [
             self._add_constant(node.input[1], weights, scales),
             self._add_constant(f"{node.name}.bias", bias, scales * input_scale),
@@ -120,11 +115,12 @@ class _Conversion:
         options.padding = schema.Padding.VALID
         options.strideW = options.strideH = options.filterWidth = options.filterHeight = 2
         _, rows, columns, channels = self.shapes[node.input[0]]
-        self._add_operator("MAX_POOL_2D", options, node, [], (1, rows // 2, columns // 2, channels))
+        self._add_operator(_OPERATOR.MAX_POOL_2D, options, node, [], (1, rows // 2, columns // 2, channels))
 
     def _globalaveragepool(self, node: NodeProto) -> None:
         axes = self._add_constant("axes", np.array([1, 2], np.int32))
-        self._add_operator("MEAN", schema.ReducerOptionsT(), node, [axes], (1, self.shapes[node.input[0]][-1]))
+        shape = (1, self.shapes[node.input[0]][-1])
+        self._add_operator(_OPERATOR.MEAN, schema.ReducerOptionsT(), node, [axes], shape)
 
     def _reshape(self, node: NodeProto) -> None:
         """Reuse the tensor before flattening: LiteRT's linear layer accepts any shape."""
@@ -135,10 +131,10 @@ class _Conversion:
         raise ArtifactError(f"cannot convert the operator {node.op_type} to LiteRT")
 
     def _add_operator(
-        self, operator: str, options: Any, node: NodeProto, constants: list[int], shape: tuple[int, ...]
+        self, operator: int, options: Any, node: NodeProto, constants: list[int], shape: tuple[int, ...]
     ) -> None:
         added = schema.OperatorT()
-        added.opcodeIndex = list(_VERSIONS).index(getattr(schema.BuiltinOperator, operator))
+        added.opcodeIndex = list(_VERSIONS).index(operator)
         added.builtinOptions = options
         added.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
         added.inputs = [self.tensors[node.input[0]], *constants]
@@ -178,7 +174,8 @@ def _tensor(
     name: str, shape: Sequence[int], dtype: str, scales: NDArray[Any] | None, zero_points: NDArray[Any] | None
 ) -> Any:
     tensor = schema.TensorT()
-    tensor.name, tensor.shape, tensor.type, tensor.buffer, tensor.hasRank = name, list(shape), _TYPES[dtype], 0, True
+    tensor.name, tensor.shape, tensor.buffer, tensor.hasRank = name, list(shape), 0, True
+    tensor.type = getattr(schema.TensorType, dtype.upper())
     if scales is not None and zero_points is not None:
         tensor.quantization = schema.QuantizationParametersT()
         tensor.quantization.scale = scales.astype(np.float32)

@@ -108,7 +108,7 @@ def measure(
             peak_bytes=starts[contender.name].peak_bytes,
             processor_shares={str(count): run[contender.name].processor_share for count, run in runs.items()},
             timings=tuple(
-                Timing(count, batch, Spread.of(values), _median_ratio(run[baseline].microseconds[batch], values))
+                Timing(count, batch, Spread.of(values), _speedup(run[baseline].microseconds[batch], values))
                 for count, run in runs.items()
                 for batch, values in run[contender.name].microseconds.items()
             ),
@@ -164,8 +164,8 @@ def _run_side_by_side(
     return runs
 
 
-def _median_ratio(baseline: Sequence[float], values: Sequence[float]) -> float:
-    return float(np.median(np.divide(baseline, values)))
+def _speedup(baseline: Sequence[float], microseconds: Sequence[float]) -> float:
+    return float(np.median(np.divide(baseline, microseconds)))
 
 
 class _Worker:
@@ -186,8 +186,7 @@ class _Worker:
         try:
             self.peak_bytes: int | None = self._reply()["peak_bytes"]
         except BaseException:
-            self._process.kill()
-            self._process.communicate()
+            self.__exit__()
             raise
         self.start_seconds = time.perf_counter() - start
         self._signal("SIGSTOP")

@@ -1,6 +1,7 @@
 """The trainings that `mnist-edge compare` and `mnist-edge ablate` run."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from mnist_edge.benchmark.comparison import Plan
 from mnist_edge.training.recipes import find_recipe
@@ -28,48 +29,38 @@ def compared_plans(seeds: int, full: bool = False) -> list[Plan]:
         full: also train each network for its usual number of epochs, with up to three seeds, slow ones with one.
     """
     plans = [
-        Plan(f"{architecture} {recipe}", find_recipe(architecture, recipe), seeds)
-        for architecture in ("v1", "v2")
+        Plan(f"{network} {recipe}", find_recipe(network, recipe), seeds)
+        for network in ("v1", "v2")
         for recipe in ("reference", "onepass")
     ]
+    few_seeds = min(seeds, _SLOW_SEEDS)
     plans += [
-        Plan(
-            f"{architecture} onepass",
-            find_recipe(architecture, "onepass"),
-            min(seeds, _SLOW_SEEDS) if architecture in _SLOW else seeds,
-        )
-        for architecture in USUAL_EPOCHS
-        if architecture not in ("v1", "v2")
+        Plan(f"{network} onepass", find_recipe(network, "onepass"), few_seeds if network in _SLOW else seeds)
+        for network in ("lenet5", "cnn", "resnet18")
     ]
-    if full:
-        plans += [
-            Plan(
-                f"{architecture} onepass, {epochs} epochs",
-                replace(find_recipe(architecture, "onepass"), epochs=epochs),
-                1 if architecture in _SLOW else min(seeds, _SLOW_SEEDS),
-            )
-            for architecture, epochs in USUAL_EPOCHS.items()
-        ]
+    for network, epochs in USUAL_EPOCHS.items() if full else ():
+        recipe = replace(find_recipe(network, "onepass"), epochs=epochs)
+        plans.append(Plan(f"{network} onepass, {epochs} epochs", recipe, 1 if network in _SLOW else few_seeds))
     return plans
 
 
 def claims(seeds: int) -> list[Claim]:
     """Return the reference's claims about V2; the first is V2 unchanged, the baseline of the others."""
-    reference = find_recipe("v2", "reference")
-    plans = {
-        "V2 as the reference has it": ("v2 reference", reference),
+    plans: dict[str, tuple[str, dict[str, Any]]] = {
+        "V2 as the reference has it": ("v2 reference", {}),
         "Global average pooling: a linear layer on the same features has 31,360 weights in the place of 640": (
             "linear layer",
-            replace(reference, architecture="v2-linear"),
+            {"architecture": "v2-linear"},
         ),
-        "No final bias": ("final bias", replace(reference, architecture="v2-bias")),
-        "Batch normalisation": ("no batch normalisation", replace(reference, architecture="v2-no-batchnorm")),
+        "No final bias": ("final bias", {"architecture": "v2-bias"}),
+        "Batch normalisation": ("no batch normalisation", {"architecture": "v2-no-batchnorm"}),
         "Learning rate 0.015, not 0.001": (
             "learning rate 0.001",
-            replace(reference, peak_learning_rate=0.001, final_learning_rate=0.001 / 15),
+            {"peak_learning_rate": 0.001, "final_learning_rate": 0.001 / 15},
         ),
-        "Batches of 64, not 128": ("batch 128", replace(reference, batch_size=128)),
-        "Clipping gradients at 1.0": ("no clipping", replace(reference, max_gradient_norm=None)),
-        "One epoch, not ten": ("ten epochs", replace(reference, epochs=10)),
+        "Batches of 64, not 128": ("batch 128", {"batch_size": 128}),
+        "Clipping gradients at 1.0": ("no clipping", {"max_gradient_norm": None}),
+        "One epoch, not ten": ("ten epochs", {"epochs": 10}),
     }
-    return [Claim(claim, Plan(name, recipe, seeds)) for claim, (name, recipe) in plans.items()]
+    reference = find_recipe("v2", "reference")
+    return [Claim(claim, Plan(name, replace(reference, **changes), seeds)) for claim, (name, changes) in plans.items()]

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Subset
 
 from mnist_edge.benchmark import StepProgress
 from mnist_edge.benchmark.results import Spread, TrainingBenchmark, TrainingTiming
-from mnist_edge.data.mnist import FILES, SplitName, load_split
+from mnist_edge.data.mnist import FILES, load_split
 from mnist_edge.machine import installed_versions, this_machine
 from mnist_edge.training.loop import train
 from mnist_edge.training.models import build_model
@@ -80,21 +80,22 @@ def measure_training(
         rounds: how often to train in each way.
         on_step: called with a description before each training.
     """
-    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
-    accuracies: dict[str, list[float]] = {way: [] for way in WAYS}
+    runs: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
     for seed in range(rounds):
         for way, processes in WAYS.items():
             on_step(f"{recipe.architecture}, seed {seed}: {way}")
+            train_once = _train_here if processes is None else partial(_train_with_data_loader, processes=processes)
             with ProcessPoolExecutor(1, get_context("spawn")) as executor:
-                run = _train_here if processes is None else partial(_train_with_data_loader, processes=processes)
-                elapsed, accuracy = executor.submit(run, recipe, directory, seed, threads).result()
-            seconds[way].append(elapsed)
-            accuracies[way].append(accuracy)
+                runs[way].append(executor.submit(train_once, recipe, directory, seed, threads).result())
+    seconds, accuracies = ({way: [run[index] for run in runs[way]] for way in WAYS} for index in (0, 1))
     return tuple(
         TrainingTiming(
-            way, Spread.of(values), float(np.median(np.divide(values, seconds[OURS]))), float(np.mean(accuracies[way]))
+            way,
+            Spread.of(seconds[way]),
+            float(np.median(np.divide(seconds[way], seconds[OURS]))),
+            float(np.mean(accuracies[way])),
         )
-        for way, values in seconds.items()
+        for way in WAYS
     )
 
 
@@ -149,9 +150,6 @@ def _write_for_torchvision(folder: Path, directory: Path) -> None:
     """Write the four files unpacked where torchvision looks for them."""
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    splits: tuple[SplitName, ...] = ("train", "test")
-    for split in splits:
-        loaded = load_split(directory, split)
-        for kind, values in (("images", loaded.images), ("labels", loaded.labels)):
-            file = FILES[split, kind]
-            (raw / file.name).write_bytes(file.header + values.tobytes())
+    for (split, kind), file in FILES.items():
+        values = getattr(load_split(directory, split), kind)
+        (raw / file.name).write_bytes(file.header + values.tobytes())

@@ -9,6 +9,7 @@ import importlib
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,19 +46,22 @@ def answer(engine: Engine, pixels: NDArray[np.uint8], *, command: str, **argumen
     - `digits`: the predicted digit of each image.
     """
     if command == "time":
-        return _microseconds(engine, pixels, **arguments)
+        return microseconds_per_image(engine.logits, pixels, **arguments)
     if command == "pace":
         return _processor_share(engine, pixels, **arguments)
     batches = np.split(pixels, range(DIGITS_BATCH, len(pixels), DIGITS_BATCH))
     return np.concatenate([engine.logits(batch).argmax(1) for batch in batches]).tolist()
 
 
-def _microseconds(engine: Engine, pixels: NDArray[np.uint8], batch: int, seconds: float) -> float:
+def microseconds_per_image(
+    classify: Callable[[NDArray[np.uint8]], Any], pixels: NDArray[np.uint8], batch: int, seconds: float
+) -> float:
+    """Classify batches for at least that many seconds and return the microseconds per image."""
     batches = [pixels[start : start + batch] for start in range(0, len(pixels) - batch + 1, batch)]
-    engine.logits(batches[0])  # warm-up: some engines prepare for each new batch size
+    classify(batches[0])  # warm-up: some engines prepare for each new batch size
     calls, elapsed, start = 0, 0.0, time.perf_counter()
     while not calls or elapsed < seconds:
-        engine.logits(batches[calls % len(batches)])
+        classify(batches[calls % len(batches)])
         calls += 1
         elapsed = time.perf_counter() - start
     return elapsed / (calls * batch) * 1e6

@@ -1,10 +1,10 @@
-"""Networks to compare with go through the same exporter and predictor."""
+"""Compared networks are exported and measured like the project's own."""
 
 from pathlib import Path
 
 import pytest
 
-from mnist_edge.benchmark import exported as comparing
+from mnist_edge.benchmark import exported
 from mnist_edge.benchmark.exported import measure_int8
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
@@ -15,23 +15,23 @@ from mnist_edge.training.recipes import find_recipe
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comparing, "_ROUNDS", 2)
-    monkeypatch.setattr(comparing, "_ROUND_SECONDS", 0.001)
+    monkeypatch.setattr(exported, "_ROUNDS", 2)
+    monkeypatch.setattr(exported, "_ROUND_SECONDS", 0.001)
 
 
 @pytest.mark.slow
-def test_int8_files_are_measured_whatever_the_networks_size(artifacts: Path, tmp_path: Path) -> None:
+def test_int8_files_of_any_size_are_measured(artifacts: Path, tmp_path: Path) -> None:
     big, drawn = tmp_path / "cnn.safetensors", draw_digits(600)
-    learnt = train(find_recipe("cnn", "onepass"), drawn, epochs=5)
-    save_checkpoint(big, "cnn", learnt.model, learnt.facts)
-    told: list[str] = []
+    trained = train(find_recipe("cnn", "onepass"), drawn, epochs=5)
+    save_checkpoint(big, "cnn", trained.model, trained.facts)
+    started: list[str] = []
     test = Split(drawn.images[:200], drawn.labels[:200])
     paths = {"of v1": artifacts / "v1" / "checkpoint.safetensors", "cnn": big}
-    found = measure_int8(paths, drawn, test, told.append)
-    assert told == list(found) == list(paths)
+    results = measure_int8(paths, drawn, test, started.append)
+    assert started == list(results) == list(paths)
     committed = (artifacts / "v1" / "model.int8.onnx").stat().st_size
-    assert abs(found["of v1"].bytes - committed) < 20  # of other ranges
-    assert found["of v1"].accuracy > 0.95
-    assert 421_642 < found["cnn"].bytes < 480_000  # a byte a weight, some of them spread out
-    assert found["cnn"].accuracy > 0.5
-    assert all(one.microseconds > 0 for one in found.values())
+    assert abs(results["of v1"].bytes - committed) < 20  # the calibration differs
+    assert results["of v1"].accuracy > 0.95
+    assert 421_642 < results["cnn"].bytes < 480_000  # a byte per weight, some weights repeated by the layout
+    assert results["cnn"].accuracy > 0.5
+    assert all(result.microseconds > 0 for result in results.values())

@@ -1,4 +1,4 @@
-"""The LiteRT file holds the integers of the ONNX file."""
+"""The LiteRT file holds the same integers as the ONNX file."""
 
 from pathlib import Path
 
@@ -25,26 +25,26 @@ def plain(name: str, artifacts: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
-def test_its_logits_are_those_of_the_onnx_file(plain: Path, tmp_path: Path, count: int) -> None:
+def test_litert_and_onnx_logits_are_equal(plain: Path, tmp_path: Path, count: int) -> None:
     images = draw_digits(count, seed=1).images
     expected = onnxruntime.InferenceSession(plain).run(None, {"image": images[:, None]})[0]
     (tmp_path / "model.tflite").write_bytes(to_litert(onnx.load(plain)))
-    found = LiteRt(tmp_path / "model.tflite", threads=1).logits(images)
-    step = min(np.diff(np.unique(expected)))  # the two may round a tie of an average differently
-    assert np.abs(found - expected).max() <= 1.01 * step
+    logits = LiteRt(tmp_path / "model.tflite", threads=1).logits(images)
+    step = min(np.diff(np.unique(expected)))  # the engines may round ties of an average differently
+    assert np.abs(logits - expected).max() <= 1.01 * step
 
 
-def _changed(plain: Path, kind: str, other: str) -> ModelProto:
+def _with_operator_replaced(plain: Path, old: str, new: str) -> ModelProto:
     model = onnx.load(plain)
     for node in model.graph.node:
-        if node.op_type == kind:
-            node.op_type = other
+        if node.op_type == old:
+            node.op_type = new
     return model
 
 
-def test_what_it_does_not_know_is_refused(plain: Path) -> None:
+def test_an_unknown_operator_is_refused(plain: Path) -> None:
     with pytest.raises(ArtifactError, match="cannot convert the operator AveragePool"):
-        to_litert(_changed(plain, "MaxPool", "AveragePool"))
+        to_litert(_with_operator_replaced(plain, "MaxPool", "AveragePool"))
 
 
 def test_unsigned_activations_are_refused(name: str, artifacts: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Contenders are measured in processes of their own, beside each other."""
+"""Contenders are measured in separate processes, side by side."""
 
 import os
 import time
@@ -20,7 +20,7 @@ SLEEP_SECONDS = 0.004
 
 
 class Fast:
-    """Reads the digit from the first pixel; the model file tells the one that it takes for a zero."""
+    """Reads the digit from the first pixel; the model file names a digit that it mistakes for a zero."""
 
     def __init__(self, path: Path, *, threads: int) -> None:
         self.mistaken = int(path.read_text())
@@ -84,33 +84,33 @@ def _contender(folder: Path, opener: Callable[..., Engine], mistaken: int = 10) 
 
 
 def test_each_contender_is_measured(test_split: Split, tmp_path: Path) -> None:
-    said: list[str] = []
+    steps: list[str] = []
     contenders = [_contender(tmp_path, Fast), _contender(tmp_path, Slow, mistaken=3), _contender(tmp_path, Chatty)]
     (fast, slow, chatty), failed = measure(
-        contenders, test_split, tmp_path, threads=[1, 2], rounds=3, on_step=said.append
+        contenders, test_split, tmp_path, threads=[1, 2], rounds=3, on_step=steps.append
     )
     assert failed == {}
-    assert len(said) == count_steps(3, [1, 2], 3)
+    assert len(steps) == count_steps(3, [1, 2], 3)
     assert (fast.accuracy, slow.accuracy, chatty.accuracy) == (1.0, 0.9, 1.0)
     assert (fast.bytes, slow.bytes) == (4, 2)
     for threads in (1, 2):
         for batch in BATCHES:
             assert fast.timing(threads, batch).speedup == 1
-            found = slow.timing(threads, batch)
-            assert found.speedup < 1
-            assert SLEEP_SECONDS * 1e6 / batch <= found.microseconds.low <= found.microseconds.median
+            timing = slow.timing(threads, batch)
+            assert timing.speedup < 1
+            assert SLEEP_SECONDS * 1e6 / batch <= timing.microseconds.low <= timing.microseconds.median
     assert fast.cold_start_seconds.low > 0.01
     assert fast.peak_bytes is None or 10e6 < fast.peak_bytes < 1e9
 
 
-def test_processor_use_tells_working_from_waiting(test_split: Split, tmp_path: Path) -> None:
+def test_processor_share_counts_work_but_not_waiting(test_split: Split, tmp_path: Path) -> None:
     contenders = [_contender(tmp_path, Fast), _contender(tmp_path, Slow), _contender(tmp_path, Busy)]
     (_, slow, busy), _ = measure(contenders, test_split, tmp_path, threads=[1], rounds=1)
     assert slow.processor_shares["1"] < 0.05 < busy.processor_shares["1"] < 0.3  # 10 ms of work, ten times a second
 
 
 @pytest.mark.parametrize(("opener", "problem"), [(Broken, "ValueError: no such operator"), (Dying, "code 7")])
-def test_one_that_cannot_start_is_told_and_left_out(
+def test_a_contender_that_cannot_start_is_reported_and_skipped(
     test_split: Split, tmp_path: Path, opener: Callable[..., Engine], problem: str
 ) -> None:
     contenders = [_contender(tmp_path, Fast), _contender(tmp_path, opener)]
@@ -119,7 +119,7 @@ def test_one_that_cannot_start_is_told_and_left_out(
     assert problem in failed[opener.__name__]
 
 
-def test_without_its_baseline_there_is_no_benchmark(test_split: Split, tmp_path: Path) -> None:
+def test_a_baseline_that_cannot_start_ends_the_benchmark(test_split: Split, tmp_path: Path) -> None:
     contenders = [_contender(tmp_path, Broken), _contender(tmp_path, Fast)]
     with pytest.raises(BenchmarkError, match="Broken failed: ValueError: no such operator"):
         measure(contenders, test_split, tmp_path, threads=[1], rounds=1)

@@ -1,4 +1,4 @@
-"""Results are kept whole in files, and others are refused."""
+"""Results survive a round trip through their files, other files are refused, and the chart shows them."""
 
 import itertools
 import json
@@ -25,7 +25,7 @@ from mnist_edge.machine import Machine
 MACHINE = Machine("a processor", ("avx2",), 2, "Linux x86_64", "3.11.7")
 
 
-def _measured(name: str, factor: float) -> ContenderResult:
+def _result(name: str, factor: float) -> ContenderResult:
     timings = tuple(
         Timing(threads, batch, Spread(20 / factor, 19 / factor, 22 / factor), factor)
         for threads in (1, 2)
@@ -36,7 +36,7 @@ def _measured(name: str, factor: float) -> ContenderResult:
 
 @pytest.fixture
 def benchmark() -> Benchmark:
-    contenders = (_measured("mnist-edge, float32", 1.0), _measured("mnist-edge, int8", 2.0), _measured("a peer", 0.1))
+    contenders = (_result("mnist-edge, float32", 1.0), _result("mnist-edge, int8", 2.0), _result("a peer", 0.1))
     models = {"v1": contenders, "v2": contenders[:2]}
     missing, failed = {"LiteRT": "pip install ai-edge-litert"}, {"ncnn": "ValueError"}
     return Benchmark(MACHINE, {"numpy": "2.4"}, "MNIST test", 10_000, 3, (1, 2), (1, 256), 10, models, missing, failed)
@@ -53,37 +53,37 @@ def test_spread_is_the_median_and_the_quartiles() -> None:
     assert Spread.of([7.0]) == Spread(7.0, 7.0, 7.0)
 
 
-def test_a_benchmark_is_read_as_it_was_written(benchmark: Benchmark, tmp_path: Path) -> None:
-    save_results(tmp_path / "found.json", benchmark)
-    assert load_results(tmp_path / "found.json", Benchmark) == benchmark
+def test_a_benchmark_survives_a_round_trip(benchmark: Benchmark, tmp_path: Path) -> None:
+    save_results(tmp_path / "results.json", benchmark)
+    assert load_results(tmp_path / "results.json", Benchmark) == benchmark
 
 
-def test_a_training_benchmark_is_read_as_it_was_written(training_benchmark: TrainingBenchmark, tmp_path: Path) -> None:
-    save_results(tmp_path / "found.json", training_benchmark)
-    assert load_results(tmp_path / "found.json", TrainingBenchmark) == training_benchmark
+def test_a_training_benchmark_survives_a_round_trip(training_benchmark: TrainingBenchmark, tmp_path: Path) -> None:
+    save_results(tmp_path / "results.json", training_benchmark)
+    assert load_results(tmp_path / "results.json", TrainingBenchmark) == training_benchmark
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"kind": "Benchmark", "format": 1}', '{"kind": 1, "format": 2}'])
 def test_other_files_are_refused(content: str, tmp_path: Path) -> None:
-    path = tmp_path / "found.json"
+    path = tmp_path / "results.json"
     path.write_text(content)
     for kind in (Benchmark, TrainingBenchmark, Comparison):
         with pytest.raises(BenchmarkError, match="Measure again"):
             load_results(path, kind)
 
 
-def test_one_kind_is_not_the_other(benchmark: Benchmark, tmp_path: Path) -> None:
-    save_results(tmp_path / "found.json", benchmark)
+def test_results_of_another_kind_or_with_gaps_are_refused(benchmark: Benchmark, tmp_path: Path) -> None:
+    save_results(tmp_path / "results.json", benchmark)
     with pytest.raises(BenchmarkError):
-        load_results(tmp_path / "found.json", TrainingBenchmark)
-    content = json.loads((tmp_path / "found.json").read_text())
+        load_results(tmp_path / "results.json", TrainingBenchmark)
+    content = json.loads((tmp_path / "results.json").read_text())
     del content["models"]["v1"][0]["timings"]
-    (tmp_path / "found.json").write_text(json.dumps(content))
+    (tmp_path / "results.json").write_text(json.dumps(content))
     with pytest.raises(BenchmarkError):
-        load_results(tmp_path / "found.json", Benchmark)
+        load_results(tmp_path / "results.json", Benchmark)
 
 
-def test_the_chart_shows_the_fastest_on_top_and_ours_in_colour(benchmark: Benchmark, tmp_path: Path) -> None:
+def test_the_chart_puts_the_fastest_on_top_and_colors_ours(benchmark: Benchmark, tmp_path: Path) -> None:
     path = tmp_path / "chart.png"
     plot_benchmark(path, benchmark)
     with Image.open(path) as image:
@@ -94,10 +94,10 @@ def test_the_chart_shows_the_fastest_on_top_and_ours_in_colour(benchmark: Benchm
     assert height > 400
     ours, other = (31, 111, 235), (182, 190, 201)
     panel = np.asarray(pixels)[: height // 2, : width // 2]
-    is_bar = [(panel == colour).all(axis=2) for colour in (ours, other)]
+    is_bar = [(panel == color).all(axis=2) for color in (ours, other)]
     left = np.flatnonzero(is_bar[0].any(axis=0))[2]  # where all bars begin
     column = [
         ours if mine else other if its else None for mine, its in zip(*(bar[:, left] for bar in is_bar), strict=True)
     ]
     # From the top down, the two of this project come before the peer's.
-    assert [colour for colour, _ in itertools.groupby(column) if colour] == [ours, ours, other]
+    assert [color for color, _ in itertools.groupby(column) if color] == [ours, ours, other]

@@ -1,4 +1,4 @@
-"""The process that runs one engine: its answers, and what it says when the engine fails."""
+"""The worker process answers commands and reports errors of its engine."""
 
 import io
 import json
@@ -21,7 +21,7 @@ def images(tmp_path: Path) -> Path:
     return tmp_path / "images.npy"
 
 
-def test_it_answers_each_command(
+def test_the_worker_answers_each_command(
     images: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     commands: list[dict[str, Any]] = [
@@ -30,7 +30,7 @@ def test_it_answers_each_command(
         {"command": "pace", "per_second": 50, "seconds": 0.1},
     ]
     monkeypatch.setattr("sys.stdin", io.StringIO("".join(json.dumps(command) + "\n" for command in commands)))
-    monkeypatch.setattr("sys.stdout", sys.stdout)  # which the worker takes for itself
+    monkeypatch.setattr("sys.stdout", sys.stdout)  # restored afterwards; the worker replaces it
     worker.main("runtime:Predictor", str(artifacts / "v2"), "1", str(images))
     opened, digits, microseconds, share = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert opened["peak_bytes"] is None or opened["peak_bytes"] > 10_000_000
@@ -39,16 +39,16 @@ def test_it_answers_each_command(
     assert 0 < share < 1
 
 
-def test_what_an_engine_raises_is_told(
+def test_an_error_of_the_engine_is_reported(
     images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdout", sys.stdout)
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         worker.main("runtime:Predictor", "none", "1", str(images))
-    assert ended.value.code == 1
+    assert exit_info.value.code == 1
     assert json.loads(capsys.readouterr().out)["error"].startswith("ModelNotFoundError: there is no model none")
 
 
-def test_a_system_that_does_not_tell_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_peak_memory_is_none_where_it_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "exists", lambda _: False)
     assert worker.peak_bytes() is None
