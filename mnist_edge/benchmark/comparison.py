@@ -23,9 +23,9 @@ from mnist_edge.training.models import build_model, count_parameters
 from mnist_edge.training.recipes import Recipe
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Trial:
-    """One training run: how many test images it classifies correctly, and its duration."""
+    """One training run: how many test images it classifies correctly, and its duration. Sorts by seed."""
 
     seed: int
     correct: int
@@ -77,10 +77,6 @@ class ComparedNetwork:
     def seconds(self) -> float:
         """Median duration of the training runs."""
         return statistics.median(trial.seconds for trial in self.trials)
-
-    def with_trial(self, trial: Trial) -> "ComparedNetwork":
-        """Return the network with one more trial, sorted by seed."""
-        return replace(self, trials=tuple(sorted((*self.trials, trial), key=lambda trial: trial.seed)))
 
 
 @dataclass(frozen=True)
@@ -155,7 +151,7 @@ def compare(
     with progress("trainings", len(pending)) as on_trial:
         for name, trial in _run_trials(pending, training, test, checkpoints, at_once, threads):
             on_trial(f"{name}, seed {trial.seed}: {trial.accuracy:.2%}, {trial.seconds:.0f} s")
-            networks[name] = networks[name].with_trial(trial)
+            networks[name] = replace(networks[name], trials=tuple(sorted((*networks[name].trials, trial))))
             comparison = replace(comparison, networks=tuple(networks.values()))
             save_results(results, comparison)
     return comparison
