@@ -1,11 +1,11 @@
-"""Predict digits with a slim ONNX Runtime session.
+"""Predict digits with ONNX Runtime.
 
-Needs numpy and onnxruntime, and Pillow where image files are opened. The folder may be vendored
-under another name: it imports nothing by an absolute name of its own.
+Needs only numpy and onnxruntime, and Pillow to open image files. The folder can be vendored under another name: all
+imports within it are relative.
 
-onnxruntime 1.29 and newer start, when they are imported, a thread that reports their use to their
-maker, write its data into the user's cache, and hang forked processes when they end. The variable
-that turns this off is set before the import, unless the program has set it already.
+Since version 1.29 onnxruntime has telemetry: on import it starts a thread that sends usage data to Microsoft, writes
+to the user's cache, and makes forked processes hang when they exit. The variable that disables it is set before the
+import, unless the program has already set it.
 """
 
 import os

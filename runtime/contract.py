@@ -1,28 +1,31 @@
-"""What exporter and predictor agree on: file names, tensors and metadata keys of a digit network."""
+"""The names, shapes and metadata keys on which exporter and predictor agree."""
 
 from pathlib import Path
 from typing import Final
 
 ARTIFACTS: Final = Path(__file__).resolve().parent.parent / "artifacts"
-"""The packaged models: beside this package, in a checkout as in an installed wheel."""
+"""Folder of the packaged models, beside this package both in a checkout and in an installed wheel."""
 MODELS: Final = ("v1", "v2")
-"""Names of the packaged models, each with a folder in `ARTIFACTS`."""
+"""Names of the packaged models; each has a folder in `ARTIFACTS`."""
 
 FLOAT_FILE: Final = "model.onnx"
 INT8_FILE: Final = "model.int8.onnx"
-GOLDEN_FILE: Final = "golden.npz"
 MANIFEST_FILE: Final = "manifest.json"
+GOLDEN_FILE: Final = "golden.npz"
+"""Holds `GOLDEN_IMAGES`, and each model's logits for them, float32 `[N, 10]`, under the model's file name."""
+GOLDEN_IMAGES: Final = "images"
+"""uint8 `[N, 28, 28]`."""
 
 IMAGE_SIZE: Final = 28
 CLASSES: Final = 10
 INPUT: Final = "image"
-"""uint8 `[N, 1, 28, 28]`: pixels 0 to 255, ink bright on dark."""
+"""uint8 `[N, 1, 28, 28]`: pixels 0 to 255, bright ink on a dark background."""
 OUTPUT: Final = "logits"
 """float32 `[N, 10]`."""
 
 PARAMETERS_KEY: Final = "mnist_edge.parameters"
-"""Metadata: the network's parameters. An int8 file can hold more weights, since its layout repeats some."""
+"""Metadata: number of parameters of the network. An int8 file may store more weights: its layout repeats some."""
 TEMPERATURE_KEY: Final = "mnist_edge.temperature"
-"""Metadata: logits are divided by it before the softmax."""
+"""Metadata: divisor of the logits before the softmax, so that probabilities are calibrated."""
 REJECT_BELOW_KEY: Final = "mnist_edge.reject_below"
-"""Metadata: the confidence below which a prediction is rejected."""
+"""Metadata: confidence, 0 to 1, below which a prediction is rejected."""

@@ -73,7 +73,10 @@ def check_contrast(found: float) -> None:
         BlankImageError: they differ by less than `MIN_CONTRAST`.
     """
     if found < MIN_CONTRAST:
-        raise BlankImageError(found, MIN_CONTRAST)
+        raise BlankImageError(
+            f"the image is blank: its darkest and brightest parts differ by {found:.0f} of 255 grey levels, "
+            f"and a digit needs {MIN_CONTRAST:.0f}"
+        )
 
 
 def shrink(pixels: NDArray[np.uint8], max_side: int = MAX_SIDE) -> Grey:

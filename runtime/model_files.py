@@ -1,4 +1,4 @@
-"""Find a model's files and check them against the manifest that lies beside them."""
+"""Find a model's files and check them against the manifest in the same folder."""
 
 import hashlib
 import io
@@ -7,32 +7,53 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .contract import ARTIFACTS, INT8_FILE, MANIFEST_FILE, REJECT_BELOW_KEY, TEMPERATURE_KEY
-from .errors import ModelDigestError, ModelFormatError, ModelNotFoundError
+from .contract import (
+    ARTIFACTS,
+    CLASSES,
+    GOLDEN_IMAGES,
+    IMAGE_SIZE,
+    INT8_FILE,
+    MANIFEST_FILE,
+    REJECT_BELOW_KEY,
+    TEMPERATURE_KEY,
+)
+from .errors import ModelDigestError, ModelError, ModelNotFoundError
 from .model_graph import check_graph
 
 _MAX_GOLDEN_BYTES = 10_000_000
-"""More are not unpacked: a small file may hold any number."""
+"""The largest golden file that is unpacked, since a small archive can hold any amount."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the predictor needs from a manifest.
+
+    `sha256` has each file's digest, by name, and `tolerances` the allowed difference from each model's golden logits.
+    """
+
+    path: Path
+    sha256: Mapping[str, str]
+    golden_file: str
+    tolerances: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model's bytes, where they were read and what the manifest beside them says (empty if none)."""
+    """A model's bytes, their SHA-256, their path and the manifest in the same folder, if there is one."""
 
     path: Path
     content: bytes
     sha256: str
-    manifest: dict[str, Any]
+    manifest: Manifest | None
 
 
 @dataclass(frozen=True)
 class Golden:
-    """Images uint8 `[N, 28, 28]`, a model's logits for them, float32 `[N, 10]`, and how far others may be."""
+    """Images uint8 `[N, 28, 28]`, a model's logits for them, float32 `[N, 10]`, and how far others may differ."""
 
     images: NDArray[np.uint8]
     logits: NDArray[np.float32]
@@ -40,129 +61,117 @@ class Golden:
 
 
 def load_model(model: str | os.PathLike[str], sha256: str | None = None) -> ModelFile:
-    """Read a model by the name of a packaged one, by its folder or by its file.
+    """Read and check a model.
 
     Args:
-        model: a name or a path.
-        sha256: that its bytes must have, whatever a manifest says.
+        model: the name of a packaged model, or the path of a model file or of its folder.
+        sha256: digest that the model must have, whatever a manifest says.
 
     Raises:
-        ModelNotFoundError: there is none.
-        ModelFormatError: the manifest beside it cannot be read, or the model is damaged.
-        ModelDigestError: it is not the file that the manifest names, or that was pinned.
-        ModelGraphError: it could reach beyond its own file.
+        ModelNotFoundError: there is no such model.
+        ModelDigestError: its digest is not the manifest's, or not `sha256`.
+        ModelError: the model or its manifest is damaged, or the model could reach beyond its own file.
     """
     path = _find(model)
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ModelNotFoundError(str(path), f"({error.strerror})") from error
+        raise ModelNotFoundError(f"the model {path} cannot be read: {error.strerror}") from error
     manifest = _read_manifest(path.parent / MANIFEST_FILE)
     digest = hashlib.sha256(content).hexdigest()
-    for expected, expected_by in ((sha256, "the caller"), (_expected_digest(manifest, path), "its manifest")):
-        if expected is not None and digest != expected.lower():
-            raise ModelDigestError(str(path), digest, expected, expected_by)
+    if sha256 is not None:
+        _check_digest(path, digest, sha256, "the caller")
+    if manifest is not None and path.name in manifest.sha256:
+        _check_digest(path, digest, manifest.sha256[path.name], "its manifest")
     check_graph(str(path), content)
     return ModelFile(path, content, digest, manifest)
 
 
 def load_golden(model: ModelFile) -> Golden | None:
-    """Read the golden images and logits that the export stored beside a model; None without manifest.
+    """Read the golden images and logits stored at export; return None for a model without a manifest.
 
     Raises:
-        ModelNotFoundError: the manifest names a file that is not there.
-        ModelDigestError: it is not the file that the manifest names.
-        ModelFormatError: the manifest or the file does not hold what it should.
+        ModelNotFoundError: the manifest names a file that does not exist.
+        ModelDigestError: the file's digest is not the manifest's.
+        ModelError: the manifest names no golden logits for this model, or their file is damaged.
     """
-    if not model.manifest:
+    manifest, name = model.manifest, model.path.name
+    if manifest is None:
         return None
-    name = model.path.name
-    try:
-        entry = model.manifest["golden"]
-        file = entry["file"]
-        tolerance = float(entry["tolerance"][name])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFormatError(
-            str(model.path.parent / MANIFEST_FILE), f"names no golden logits for {name} ({error!r})"
-        ) from error
-    if not isinstance(file, str) or file != Path(file).name or "\\" in file:
-        raise ModelFormatError(
-            str(model.path.parent / MANIFEST_FILE), f"names a file that is not in its folder: {file!r}"
-        )
-    path = model.path.parent / file
+    if name not in manifest.tolerances:
+        raise ModelError(f"{manifest.path} names no golden logits for {name}; export the model again")
+    path = model.path.parent / manifest.golden_file
     try:
         content = path.read_bytes()
-    except OSError as error:
-        raise ModelNotFoundError(str(path), "Its manifest names it: copy the whole folder again.") from error
-    digest, expected = hashlib.sha256(content).hexdigest(), _expected_digest(model.manifest, path)
-    if digest != expected:
-        raise ModelDigestError(str(path), digest, str(expected), "its manifest")
+    except (OSError, ValueError) as error:  # ValueError: no file system allows such a name
+        raise ModelNotFoundError(f"{path} is named by the manifest but missing; copy the whole folder again") from error
+    digest = hashlib.sha256(content).hexdigest()
+    _check_digest(path, digest, manifest.sha256.get(path.name, "none"), "its manifest")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             unpacked_bytes = sum(entry.file_size for entry in arrays.zip.infolist())
             if unpacked_bytes > _MAX_GOLDEN_BYTES:
-                raise ValueError(f"{unpacked_bytes:,} bytes of arrays")
-            golden = Golden(arrays["images"], arrays[name], tolerance)
-    except Exception as error:  # zipfile, zlib and numpy raise anything for damaged files
-        raise ModelFormatError(str(path), f"holds no golden logits for {name} ({error})") from error
+                raise ValueError(f"{unpacked_bytes:,} bytes of arrays; the limit is {_MAX_GOLDEN_BYTES:,}")
+            golden = Golden(arrays[GOLDEN_IMAGES], arrays[name], manifest.tolerances[name])
+    except Exception as error:  # zipfile, zlib and numpy raise all kinds of exceptions for damaged files
+        raise ModelError(f"{path} has no golden logits for {name} ({error}); export the model again") from error
     images, logits = (f"{array.dtype} {list(array.shape)}" for array in (golden.images, golden.logits))
-    count = golden.images.size // (28 * 28)
-    if count == 0 or (images, logits) != (f"uint8 [{count}, 28, 28]", f"float32 [{count}, 10]"):
-        raise ModelFormatError(str(path), f"holds golden images {images} and logits {logits} for {name}")
+    count = golden.images.size // IMAGE_SIZE**2
+    expected = (f"uint8 {[count, IMAGE_SIZE, IMAGE_SIZE]}", f"float32 {[count, CLASSES]}")
+    if count == 0 or (images, logits) != expected:
+        raise ModelError(f"{path} has golden images {images} and logits {logits} for {name}; export the model again")
     return golden
 
 
 def read_confidence(model: ModelFile, metadata: Mapping[str, str]) -> tuple[float, float]:
-    """Give the temperature and the least confidence that a model's metadata states; 1 and 0 where it does not.
+    """Return the temperature and the rejection threshold in a model's metadata; by default 1 and 0.
 
     Raises:
-        ModelFormatError: they are no such numbers.
+        ModelError: they are not numbers, or out of range.
     """
     try:
         temperature, reject_below = float(metadata.get(TEMPERATURE_KEY, 1)), float(metadata.get(REJECT_BELOW_KEY, 0))
+        if not (0 < temperature < float("inf") and 0 <= reject_below <= 1):
+            raise ValueError(f"temperature {temperature}, reject_below {reject_below}")
     except ValueError as error:
-        raise ModelFormatError(str(model.path), f"its metadata is damaged ({error})") from error
-    if not (0 < temperature < float("inf") and 0 <= reject_below <= 1):
-        raise ModelFormatError(
-            str(model.path), f"its metadata is damaged: temperature {temperature}, least confidence {reject_below}"
-        )
+        raise ModelError(f"the metadata of {model.path} is damaged ({error}); export the model again") from error
     return temperature, reject_below
 
 
 def _find(model: str | os.PathLike[str]) -> Path:
-    """Give the path of a model's file. A bare name is a packaged model, anything else a path."""
-    if isinstance(model, str) and model == Path(model).name and not Path(model).suffix:
-        folder = ARTIFACTS / model
-        if not (folder / INT8_FILE).is_file() and not Path(model).exists():
-            names = sorted(path.parent.name for path in ARTIFACTS.glob(f"*/{INT8_FILE}"))
-            raise ModelNotFoundError(repr(model), f"Packaged are: {', '.join(names) or 'none'}. Or give a path.")
-        if (folder / INT8_FILE).is_file():
-            return folder / INT8_FILE
+    """Return the path of a model's file. A bare name means a packaged model first, and a path otherwise."""
     path = Path(model)
+    if isinstance(model, str) and model == path.name and not path.suffix:
+        if (ARTIFACTS / model / INT8_FILE).is_file():
+            return ARTIFACTS / model / INT8_FILE
+        if not path.exists():
+            names = sorted(packaged.parent.name for packaged in ARTIFACTS.glob(f"*/{INT8_FILE}"))
+            raise ModelNotFoundError(f"there is no model {model!r}; use one of: {', '.join([*names, 'a path'])}")
     if path.is_dir():
-        path = path / INT8_FILE
+        path /= INT8_FILE
     if not path.is_file():
-        raise ModelNotFoundError(str(path), "Export one with: mnist-edge export")
+        raise ModelNotFoundError(f"there is no model {path}; export one with: mnist-edge export")
     return path
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
+def _read_manifest(path: Path) -> Manifest | None:
     try:
-        manifest = json.loads(path.read_text("utf-8"))
+        entries = json.loads(path.read_text("utf-8"))
+        sha256 = {name: entry["sha256"].lower() for name, entry in entries["files"].items()}
+        golden = entries.get("golden", {"file": "", "tolerance": {}})
+        file, tolerances = golden["file"], {name: float(value) for name, value in golden["tolerance"].items()}
     except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelFormatError(str(path), f"cannot be read as a manifest ({error})") from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-        raise ModelFormatError(str(path), "is no manifest: it lists no files")
-    return manifest
-
-
-def _expected_digest(manifest: dict[str, Any], path: Path) -> str | None:
-    """Give the SHA-256 that a manifest has for a file; None where it does not name the file."""
-    entry = manifest.get("files", {}).get(path.name)
-    if entry is None:
         return None
-    if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
-        raise ModelFormatError(str(path.parent / MANIFEST_FILE), f"has no SHA-256 for {path.name}")
-    return str(entry["sha256"])
+    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read as a manifest ({error!r}); copy the whole folder again") from error
+    if not isinstance(file, str) or file != Path(file).name or "\\" in file:
+        raise ModelError(f"{path} names a file outside its folder: {file!r}; export the model again")
+    return Manifest(path, sha256, file, tolerances)
+
+
+def _check_digest(path: Path, digest: str, expected: str, expected_by: str) -> None:
+    if digest != expected.lower():
+        raise ModelDigestError(
+            f"{path} is damaged or was replaced: its SHA-256 is {digest}, {expected_by} says {expected}. "
+            "Copy the whole folder again, or export it anew."
+        )

@@ -1,29 +1,29 @@
-"""The predictor: pictures or prepared pixels in, digits and probabilities out."""
+"""The predictor: digits and probabilities for pictures, or for pixels that are already in MNIST's form."""
 
-import ctypes
 import os
-import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from .contract import IMAGE_SIZE
-from .errors import BlankImageError, ImageShapeError, ImageTypeError, SelftestError, SettingsError
-from .images import ImageSource, read_image
+from .errors import ImageError, SelftestError
+from .images import ImageSource
 from .model_files import load_golden, load_model, read_confidence
-from .preprocess import preparation
+from .preprocess import Prepared, prepare
 from .session import Session
+
+_Float = TypeVar("_Float", bound=np.floating)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A digit, the probability that it is the right one, and the probabilities of 0 to 9.
+    """The most probable digit, its probability, and the probabilities of 0 to 9.
 
-    `rejected` says why the picture should not be taken for a digit at all, and is None where it should.
+    `rejected` is the reason why the picture probably shows no digit, or None.
     """
 
     digit: int
@@ -32,9 +32,8 @@ class Prediction:
     rejected: str | None = None
 
     def top(self, count: int) -> list[tuple[int, float]]:
-        """Give the `count` most probable digits with their probabilities, the best first."""
-        ranked = sorted(enumerate(self.probabilities), key=lambda entry: (-entry[1], entry[0]))
-        return ranked[:count]
+        """Return the `count` most probable digits with their probabilities, best first."""
+        return sorted(enumerate(self.probabilities), key=lambda entry: (-entry[1], entry[0]))[:count]
 
 
 class Classification(NamedTuple):
@@ -44,16 +43,9 @@ class Classification(NamedTuple):
     probabilities: NDArray[np.float32]
 
 
-class PreparedDigit(NamedTuple):
-    """A picture's 28×28 pixels, uint8, and, where they cannot be a digit, why."""
-
-    pixels: NDArray[np.uint8]
-    no_digit: str | None
-
-
 @dataclass(frozen=True)
 class SelftestReport:
-    """How far the logits of the golden images are from the ones stored at export."""
+    """The number of golden images, the largest difference of a logit from its stored value, and the one allowed."""
 
     images: int
     max_difference: float
@@ -63,8 +55,8 @@ class SelftestReport:
 class Predictor:
     """A digit network on ONNX Runtime.
 
-    One object may be shared between threads. It can be pickled and used after `fork`: a process
-    that it comes to builds its own session, from the same bytes, when it first needs one.
+    Threads may share a predictor. It can be pickled, and used after `fork`: another process opens its own session on
+    the same bytes.
     """
 
     def __init__(
@@ -82,109 +74,100 @@ class Predictor:
         Args:
             model: `"v1"` or `"v2"`, the packaged int8 models, or the path of an ONNX file or of a
                 folder that holds a `model.int8.onnx`.
-            threads: to share out the images of a call among, where there are more than 32.
+            threads: share batches of more than 32 images among this many threads.
             providers: ONNX Runtime's execution providers, in order of preference.
-            memory_arena: keep working memory between calls, for large batches; costs memory.
-            reject_below: confidence, 0..1, below which a prediction is rejected; by default the model's own
+            memory_arena: keep working memory between calls; for large batches, at the cost of memory.
+            reject_below: confidence, 0 to 1, below which a prediction is rejected; by default the model's own
                 threshold. With 0 nothing is rejected, and a blank picture is an error.
-            sha256: that the model's bytes must have, in hexadecimal, whatever the manifest beside them says.
+            sha256: hexadecimal digest that the model's bytes must have, whatever its manifest says.
 
         Raises:
             ModelNotFoundError: there is no such model.
-            ModelFormatError: the file is no ONNX model, or its manifest is damaged.
-            ModelDigestError: the file is not the one that its manifest names, or that `sha256` pins.
-            ModelSignatureError: the model is for something else.
-            ModelGraphError: the model has custom operators, subgraphs or tensors in other files.
-            SettingsError: a setting that makes no sense here.
+            ModelDigestError: the model's digest is not the manifest's, or not `sha256`.
+            ModelSignatureError: the model's inputs or outputs are not those of a digit network.
+            ModelError: the model or its manifest is damaged, or the model has custom operators, subgraphs or tensors
+                in other files.
+            ValueError: `threads`, `providers` or `reject_below` is impossible on this machine.
         """
         if threads < 1:
-            raise SettingsError(f"threads is {threads}; at least 1 is needed")
+            raise ValueError(f"threads must be at least 1, not {threads}")
         available = onnxruntime.get_available_providers()
         if isinstance(providers, str) or not providers or not set(providers) <= set(available):
-            raise SettingsError(f"providers is {providers!r}; give a list of some of {', '.join(available)}")
+            raise ValueError(f"providers must be a list of some of {', '.join(available)}, not {providers!r}")
         if reject_below is not None and not 0 <= reject_below <= 1:
-            raise SettingsError(f"reject_below is {reject_below}; a confidence is 0 to 1")
-        self._settings = (threads, tuple(providers), memory_arena)
-        self._reject_below = reject_below
-        self._file = load_model(model, sha256)
-        self._start()
+            raise ValueError(f"reject_below must be a confidence from 0 to 1, not {reject_below}")
+        self._session = Session(load_model(model, sha256), threads, providers, memory_arena)
+        temperature, own_reject_below = read_confidence(self._session.file, self._session.metadata)
+        self.temperature: Final = temperature
+        """The divisor of the logits that calibrates the probabilities."""
+        self.reject_below: Final = own_reject_below if reject_below is None else reject_below
+        """The confidence below which a prediction is rejected."""
 
     @property
     def path(self) -> str:
-        """Where the model was read."""
-        return str(self._file.path)
+        """The path of the model's file."""
+        return str(self._session.file.path)
 
     @property
     def sha256(self) -> str:
         """The SHA-256 of the model's bytes, in hexadecimal."""
-        return self._file.sha256
-
-    @property
-    def temperature(self) -> float:
-        """What the model's logits are divided by to make probabilities that mean what they say."""
-        return self._confidence[0]
-
-    @property
-    def reject_below(self) -> float:
-        """The confidence below which a prediction is rejected."""
-        return self._confidence[1] if self._reject_below is None else self._reject_below
+        return self._session.file.sha256
 
     def predict(self, image: ImageSource) -> Prediction:
-        """Name the digit in a picture of any size, dark on light or light on dark.
+        """Predict the digit in a picture of any size, dark on light or light on dark.
 
-        A picture that seems to show no digit still gets the most probable one; `Prediction.rejected`
-        then says why it should not be trusted.
+        If the picture seems to show no digit, the result is still the most probable one, and `Prediction.rejected`
+        is the reason not to trust it.
 
         Args:
             image: a path, an image file's bytes, a Pillow image, or pixels uint8 `[H, W]` or
                 `[H, W, 1..4]` (grey, grey and alpha, RGB, RGBA).
 
         Raises:
-            ImageError: the image cannot be used; its subclasses in `runtime.errors` say why.
+            ImageError: the picture is missing, unreadable, too large or wrongly shaped.
+            TypeError: the image is of an unsupported type, or an array is not uint8.
         """
         return self.predict_batch([image])[0]
 
-    def predict_batch(self, images: Iterable[ImageSource]) -> list[Prediction]:
-        """Name the digits in several pictures, each as for `predict`.
+    def predict_batch(self, images: Iterable["ImageSource | Prepared"]) -> list[Prediction]:
+        """Predict the digit in each of several pictures, as `predict` does.
 
-        Each picture is prepared as it is taken from the iterable; only its 28×28 pixels are kept.
+        Each picture is prepared when it is taken from the iterable, and only its 28×28 pixels are kept. Pictures that
+        `runtime.preprocess.prepare` returned, perhaps in another process, are used as they are.
 
         Raises:
-            ImageError: an image cannot be used.
+            ImageError: a picture is missing, unreadable, too large or wrongly shaped.
+            TypeError: an image is of an unsupported type, or `images` is a single path or file.
         """
         if isinstance(images, str | bytes):
-            raise ImageTypeError("predict_batch takes several images: give a list, or use predict for one")
-        return self.predict_prepared([prepare_source(image, self.reject_below > 0) for image in images])
-
-    def predict_prepared(self, digits: Sequence[PreparedDigit]) -> list[Prediction]:
-        """Name digits that `prepare_source` made, perhaps in another process."""
-        if not digits:
+            raise TypeError("predict_batch takes several images: pass a list, or use predict for a single one")
+        accept_blank = self.reject_below > 0
+        batch = [item if isinstance(item, Prepared) else prepare(item, accept_blank=accept_blank) for item in images]
+        if not batch:
             return []
-        named, probabilities = self.classify(np.stack([digit.pixels for digit in digits]))
+        digits, probabilities = self.classify(np.stack([prepared.digit for prepared in batch]))
         return [
             Prediction(digit, row[digit], tuple(row), self._rejection(prepared, row[digit]))
-            for digit, row, prepared in zip(named.tolist(), probabilities.tolist(), digits, strict=True)
+            for digit, row, prepared in zip(digits.tolist(), probabilities.tolist(), batch, strict=True)
         ]
 
-    def _rejection(self, digit: PreparedDigit, confidence: float) -> str | None:
+    def _rejection(self, prepared: Prepared, confidence: float) -> str | None:
         if not self.reject_below:
             return None
-        if digit.no_digit is not None:
-            return digit.no_digit
-        if confidence < self.reject_below:
+        if prepared.rejection is None and confidence < self.reject_below:
             return f"unlike a digit: the confidence of {confidence:.1%} is below {self.reject_below:.1%}"
-        return None
+        return prepared.rejection
 
     def classify(self, pixels: NDArray[np.uint8]) -> Classification:
-        """Classify digits that are prepared already; no preparation takes place.
+        """Return digits and probabilities of images in MNIST's form, without preparing or rejecting them.
 
         Args:
-            pixels: uint8 `[N, 28, 28]` or `[N, 1, 28, 28]`, ink bright on dark, as MNIST's.
+            pixels: uint8 `[N, 28, 28]` or `[N, 1, 28, 28]`, bright ink on a dark background.
 
         Raises:
-            ImageTypeError: no uint8 array.
-            ImageShapeError: another shape.
-            ModelFormatError: the model cannot compute what its contract says.
+            ImageError: the array has another shape.
+            TypeError: it is not a uint8 array.
+            ModelError: the model fails or returns another shape than it declares.
         """
         logits = self.logits(pixels)
         digits = logits.argmax(1)
@@ -193,109 +176,59 @@ class Predictor:
         return Classification(digits, softmax(logits, digits))
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Give the network's own output, float32 `[N, 10]`, for pixels as for `classify`."""
+        """Return the network's output, float32 `[N, 10]`, before temperature and softmax; otherwise as `classify`."""
         if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
-            found = pixels.dtype if isinstance(pixels, np.ndarray) else type(pixels).__name__
-            raise ImageTypeError(f"prepared pixels must be a uint8 array, 0 to 255, not {found}")
+            actual = pixels.dtype if isinstance(pixels, np.ndarray) else type(pixels).__name__
+            raise TypeError(f"pixels must be a uint8 array, 0 to 255, not {actual}")
         if pixels.shape[1:] not in ((IMAGE_SIZE, IMAGE_SIZE), (1, IMAGE_SIZE, IMAGE_SIZE)):
-            raise ImageShapeError(
-                f"prepared pixels have shape {list(pixels.shape)}; they must be [N, {IMAGE_SIZE}, {IMAGE_SIZE}] or "
-                f"[N, 1, {IMAGE_SIZE}, {IMAGE_SIZE}]. For a picture of any size use predict."
+            raise ImageError(
+                f"pixels must have the shape [N, {IMAGE_SIZE}, {IMAGE_SIZE}] or [N, 1, {IMAGE_SIZE}, {IMAGE_SIZE}], "
+                f"not {list(pixels.shape)}; for a picture of any size use predict"
             )
-        batch = pixels.reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE)
-        return (self._session or self._start()).logits(batch)
+        if self._session.is_inherited:
+            self._session = Session(*self._session.settings)
+        return self._session.logits(pixels.reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE))
 
     def selftest(self) -> SelftestReport:
-        """Compare the model's logits on this machine with those stored beside it at export.
+        """Compare the model's logits on this machine with those stored at export.
 
         Raises:
             SelftestError: they differ by more than the manifest allows, or none are stored.
             ModelNotFoundError: the file of golden logits is missing.
-            ModelDigestError: it is not the one that the manifest names.
-            ModelFormatError: it is damaged.
+            ModelDigestError: its digest is not the manifest's.
+            ModelError: it is damaged, or the manifest does not name it.
         """
-        golden = load_golden(self._file)
+        golden = load_golden(self._session.file)
         if golden is None:
-            raise SelftestError(self.path, "no manifest lies beside it, so there is nothing to compare with")
-        # A single image takes another way through the session than several.
-        found = np.concatenate([self.logits(golden.images[:1]), self.logits(golden.images[1:])])
-        report = SelftestReport(len(found), float(np.abs(found - golden.logits).max()), golden.tolerance)
+            raise SelftestError(f"{self.path} has no golden logits to compare with: its folder has no manifest")
+        # A single image takes a different code path through the session than a batch.
+        logits = np.concatenate([self.logits(golden.images[:1]), self.logits(golden.images[1:])])
+        report = SelftestReport(len(logits), float(np.abs(logits - golden.logits).max()), golden.tolerance)
         if not report.max_difference <= golden.tolerance:
             raise SelftestError(
-                self.path,
-                f"its logits differ by up to {report.max_difference:.3g} from those of the export, "
-                f"of which {golden.tolerance:.3g} is allowed",
+                f"{self.path} fails its self-test: its logits differ by up to {report.max_difference:.3g} from those "
+                f"of the export, and {golden.tolerance:.3g} is allowed. Do not use it on this machine."
             )
         return report
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Give what a copy in another process is built from: the model's bytes and the settings."""
-        return {"settings": self._settings, "file": self._file, "reject_below": self._reject_below}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Build the session anew."""
-        self._settings, self._file = state["settings"], state["file"]
-        self._reject_below = state["reject_below"]
-        self._start()
-
     def __repr__(self) -> str:
-        """Name the model and its digest."""
         return f"Predictor({self.path!r}, sha256={self.sha256[:12]}…)"
 
-    def _start(self) -> Session:
-        session = Session(self._file, *self._settings)
-        self._session: Session | None = session
-        self._confidence = read_confidence(self._file, session.metadata)
-        _predictors.add(self)
-        return session
 
-    def _abandon(self) -> None:
-        """Let go of a session that a fork brought along, without ending it.
+def softmax(logits: NDArray[_Float], digits: NDArray[np.int64] | None = None) -> NDArray[_Float]:
+    """Return the probabilities of logits: exp(logit) divided by the sum of its row.
 
-        Its threads are not in this process and its locks may be in any state; its destructor would
-        wait for those threads for ever. One reference too many keeps it from running.
-        """
-        if self._session is not None:
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
-            self._session = None
+    Args:
+        logits: `[N, C]`, of any floating dtype.
+        digits: the column of each row's largest logit, `[N]`, if it is already known; saves finding it again.
 
-
-_predictors: "weakref.WeakSet[Predictor]" = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for predictor in list(_predictors):
-        predictor._abandon()  # noqa: SLF001 (of this module)
-
-
-if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(after_in_child=_after_fork_in_child)
-
-
-def prepare_source(image: ImageSource, accept_blank: bool = True) -> PreparedDigit:
-    """Read and prepare a picture; needs no model.
-
-    Raises:
-        BlankImageError: nothing stands out from the background, and `accept_blank` is False.
-        ImageError: the picture cannot be used.
+    Returns:
+        `[N, C]` of the same dtype; each row sums to 1.
     """
-    pixels = read_image(image)
-    try:
-        prepared = preparation(pixels)
-        return PreparedDigit(prepared.digit, prepared.no_digit)
-    except BlankImageError as error:
-        if not accept_blank:
-            raise
-        return PreparedDigit(np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8), str(error))
-
-
-def softmax(logits: NDArray[np.float32], digits: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Turn logits `[N, 10]` into probabilities that sum to 1, given the largest's column in each row.
-
-    For one row numpy's calls cost more than the arithmetic, and scalars spare some of them.
-    """
-    if len(logits) == 1:
-        powers: NDArray[np.float32] = np.exp(logits - logits[0, digits[0]])
+    if digits is None:
+        digits = logits.argmax(1)
+    if len(logits) == 1:  # numpy's calls take longer than the arithmetic, and fewer are needed for one row
+        powers: NDArray[_Float] = np.exp(logits - logits[0, digits[0]])
         powers /= np.add.reduce(powers, axis=None)
         return powers
     powers = np.exp(logits - np.take_along_axis(logits, digits[:, None], axis=1))

@@ -6,11 +6,13 @@ smoothing leaves grey levels, and the centre of mass goes to the middle of the 2
 """
 
 import itertools
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import BlankImageError
+from .images import ImageSource, read_image
 from .ink import Grey, find_ink, highest, level_of_share, smooth
 from .noise import ink_levels, why_no_digit
 from .parts import Marks, Mask, keep_digit, remove_rules
@@ -38,62 +40,54 @@ _PRESSURE_WINDOW = 1 / 8
 _LEAST_PRESSURE = 100.0
 
 
-@dataclass(frozen=True)
-class Preparation:
-    """What was made of an image on the way to 28×28 pixels.
+class Prepared(NamedTuple):
+    """A picture's digit as MNIST would have it, uint8 `[28, 28]`, and why it should be rejected (None: no reason)."""
 
-    `steps` has grey levels 0..255 by name, in order; `no_digit` says why the image cannot show a digit, and is
-    None where it can.
-    """
-
-    steps: dict[str, Grey]
-    no_digit: str | None
-
-    @property
-    def digit(self) -> NDArray[np.uint8]:
-        """The prepared digit, `[28, 28]`."""
-        return list(self.steps.values())[-1].astype(np.uint8)
+    digit: NDArray[np.uint8]
+    rejection: str | None
 
 
-def prepare(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Make a 28×28 digit, bright on black, of any image.
+def prepare(image: ImageSource, *, accept_blank: bool = False, steps: dict[str, Grey] | None = None) -> Prepared:
+    """Read a picture and turn it into a 28×28 digit, bright on black. Needs no model.
 
-    An image that already is as MNIST's are comes back unchanged.
+    A picture that already is in MNIST's form comes back unchanged.
 
     Args:
-        pixels: uint8 `[H, W]` (grey), `[H, W, 2]`, `[H, W, 3]` or `[H, W, 4]`.
-
-    Returns:
-        uint8 `[28, 28]`.
-
-    Raises:
-        BlankImageError: nothing stands out from the background.
-    """
-    return preparation(pixels).digit
-
-
-def preparation(pixels: NDArray[np.uint8]) -> Preparation:
-    """Prepare an image and tell how.
+        image: a path, an image file's bytes, a Pillow image or uint8 pixels.
+        accept_blank: return a black digit and a rejection for a blank picture instead of raising.
+        steps: receives the intermediate pictures by name, in order; grey levels 0..255.
 
     Raises:
-        BlankImageError: nothing stands out from the background.
+        BlankImageError: nothing stands out from the background, and `accept_blank` is False.
+        ImageError: the picture cannot be used.
+        TypeError: the image is of an unsupported type, or an array is not uint8.
     """
+    pixels = read_image(image)
+    try:
+        return _prepare_pixels(pixels, {} if steps is None else steps)
+    except BlankImageError as error:
+        if not accept_blank:
+            raise
+        return Prepared(np.zeros((SIZE, SIZE), np.uint8), str(error))
+
+
+def _prepare_pixels(pixels: NDArray[np.uint8], steps: dict[str, Grey]) -> Prepared:
     if (digit := native(pixels)) is not None:
-        return Preparation({"as MNIST's": digit}, None)
-    steps: dict[str, Grey] = {}
+        steps["as MNIST's"] = digit
+        return Prepared(digit.astype(np.uint8), None)
     grey, ink = find_ink(unite_bands(pixels))
     steps["brightness"], steps["ink, light evened out"] = grey, ink
     levels = ink_levels(ink)
     mask = ink > levels.faint
     marks = digit_mask(mask, ink, levels.strong)
-    no_digit = why_no_digit(ink, levels, marks)
+    rejection = why_no_digit(ink, levels, marks)
     steps["strokes"] = strokes = stretch(ink, levels.background, marks.strokes) * surroundings(marks.strokes, mask)
     digit = crop(strokes, _FAINT)
     steps["cut out"] = digit
     digit = set_stroke_width(to_fine_box(digit))
     steps["stroke width"] = digit
-    steps["as MNIST's"] = np.rint(centre(fit_box(digit))).clip(0, 255)
-    return Preparation(steps, no_digit)
+    steps["as MNIST's"] = digit = np.rint(centre(fit_box(digit))).clip(0, 255)
+    return Prepared(digit.astype(np.uint8), rejection)
 
 
 def native(pixels: NDArray[np.uint8]) -> Grey | None:

@@ -1,4 +1,4 @@
-"""Many pictures, one after the other: prepared in parallel, in bounded memory, answered in order."""
+"""Predict any number of pictures in bounded memory: prepared in parallel, results in the order of the pictures."""
 
 import itertools
 from collections import deque
@@ -7,63 +7,66 @@ from typing import TYPE_CHECKING
 
 from .errors import ImageError
 from .images import ImageSource
-from .predictor import Prediction, Predictor, PreparedDigit, prepare_source
+from .predictor import Prediction, Predictor
+from .preprocess import Prepared, prepare
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
 BATCH_SIZE = 32
-"""Pictures that travel to a process, and through the network, together."""
+"""Pictures that are sent to a process, and predicted, together."""
 BATCHES_AHEAD = 3
-"""For each process, batches that are read ahead of the one that is waited for."""
+"""Batches per process that are read ahead of the one whose results are next."""
 
 
 def predict_stream(
     predictor: Predictor, images: Iterable[ImageSource], workers: int = 1
 ) -> Iterator[Prediction | ImageError]:
-    """Name the digit in each of any number of pictures.
+    """Predict the digit in each of any number of pictures.
 
     Args:
         predictor: the model and its settings.
-        images: as `Predictor.predict` takes them; taken from the iterable a little ahead of the results.
-        workers: processes that read and prepare pictures. With 1 this process does, and each result
-            comes as soon as its picture has been taken.
+        images: pictures, as for `Predictor.predict`; read from the iterable a little ahead of the results.
+        workers: processes that read and prepare pictures. With 1 it happens in this process, and each result is
+            yielded as soon as its picture has been read.
 
     Yields:
-        A prediction for each picture, or the error that says why there is none, in the pictures' order.
+        For each picture, in order, a prediction or the error that prevented one.
+
+    Raises:
+        TypeError: a picture is of an unsupported type. This ends the stream: it is a mistake in the program.
     """
     accept_blank = predictor.reject_below > 0
     if workers == 1:
         for image in images:
-            yield from _answer(predictor, _prepare([image], accept_blank))
+            yield from _predict_batch(predictor, _prepare_batch([image], accept_blank))
         return
     from concurrent.futures import ProcessPoolExecutor
 
     with ProcessPoolExecutor(workers) as pool:
-        under_way: deque[Future[list[PreparedDigit | ImageError]]] = deque()
+        pending: deque[Future[list[Prepared | ImageError]]] = deque()
         try:
-            source = iter(images)
-            while batch := list(itertools.islice(source, BATCH_SIZE)):
-                under_way.append(pool.submit(_prepare, batch, accept_blank))
-                if len(under_way) > workers * BATCHES_AHEAD:
-                    yield from _answer(predictor, under_way.popleft().result())
-            while under_way:
-                yield from _answer(predictor, under_way.popleft().result())
+            remaining = iter(images)
+            while batch := list(itertools.islice(remaining, BATCH_SIZE)):
+                pending.append(pool.submit(_prepare_batch, batch, accept_blank))
+                if len(pending) > workers * BATCHES_AHEAD:
+                    yield from _predict_batch(predictor, pending.popleft().result())
+            while pending:
+                yield from _predict_batch(predictor, pending.popleft().result())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _prepare(images: list[ImageSource], accept_blank: bool) -> list[PreparedDigit | ImageError]:
-    prepared: list[PreparedDigit | ImageError] = []
+def _prepare_batch(images: list[ImageSource], accept_blank: bool) -> list[Prepared | ImageError]:
+    prepared: list[Prepared | ImageError] = []
     for image in images:
         try:
-            prepared.append(prepare_source(image, accept_blank))
+            prepared.append(prepare(image, accept_blank=accept_blank))
         except ImageError as error:
             prepared.append(error)
     return prepared
 
 
-def _answer(predictor: Predictor, prepared: list[PreparedDigit | ImageError]) -> Iterator[Prediction | ImageError]:
-    digits = [digit for digit in prepared if not isinstance(digit, ImageError)]
-    predictions = iter(predictor.predict_prepared(digits))
-    return (digit if isinstance(digit, ImageError) else next(predictions) for digit in prepared)
+def _predict_batch(predictor: Predictor, batch: list[Prepared | ImageError]) -> Iterator[Prediction | ImageError]:
+    predictions = iter(predictor.predict_batch(item for item in batch if isinstance(item, Prepared)))
+    return (next(predictions) if isinstance(item, Prepared) else item for item in batch)

@@ -1,42 +1,63 @@
-"""Both trees of errors survive the way back from another process, and are drawn truthfully."""
+"""Both trees of errors: they can be pickled, and their docstrings draw them as they are."""
 
 import copy
-import inspect
-import pickle  # noqa: TID251 (as pools of processes do)
+import pickle  # noqa: TID251 (pools of processes pickle exceptions)
+import re
 from types import ModuleType
-from typing import Any
 
 import pytest
 
 import mnist_edge.errors
 import runtime.errors
 
-_ARGUMENTS = {"contrast": 7.0, "min_contrast": 12.0, "max_pixels": 100}
+MODULES = [mnist_edge.errors, runtime.errors]
 
 
 def errors_of(module: ModuleType) -> list[type[Exception]]:
     return [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, Exception)]
 
 
-def example(kind: type[Exception]) -> Exception:
-    if "__init__" not in vars(kind):
-        return kind("what is wrong, and what to do")
-    names: list[Any] = [name for name in inspect.signature(kind.__init__).parameters if name != "self"]
-    return kind(*(_ARGUMENTS.get(name, f"some {name}") for name in names))
+@pytest.mark.parametrize(
+    "kind", [kind for module in MODULES for kind in errors_of(module)], ids=lambda kind: kind.__name__
+)
+def test_an_error_can_be_sent_to_another_process(kind: type[Exception]) -> None:
+    error = kind("what is wrong, and what to do")
+    for duplicate in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 (pickled here)
+        assert type(duplicate) is kind
+        assert str(duplicate) == "what is wrong, and what to do"
+        assert vars(duplicate) == vars(error)
+
+
+def drawn_tree(text: str) -> list[tuple[int, str, str]]:
+    """Return the depth, the name and the builtin base, if one is named, of each error in a drawn tree."""
+    lines = re.findall(r"^    ((?:│   |    |├── |└── )*)(\w+Error)\b(?: \((\w+)\))?", text, re.MULTILINE)
+    return [(len(branches) // 4, name, builtin) for branches, name, builtin in lines]
+
+
+def true_tree(module: ModuleType, kind: type[Exception], depth: int = 0) -> list[tuple[int, str, str]]:
+    builtin = [base.__name__ for base in kind.__bases__ if base.__module__ == "builtins" and base is not Exception]
+    children = [child for child in errors_of(module) if kind in child.__bases__]
+    below = [entry for child in children for entry in true_tree(module, child, depth + 1)]
+    return [(depth, kind.__name__, ", ".join(builtin)), *below]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_the_docstring_draws_the_true_tree(module: ModuleType) -> None:
+    tree = true_tree(module, errors_of(module)[0])
+    assert sorted(name for _, name, _ in tree) == sorted(kind.__name__ for kind in errors_of(module))
+    assert drawn_tree(str(module.__doc__)) == tree
 
 
 @pytest.mark.parametrize(
-    "kind", errors_of(mnist_edge.errors) + errors_of(runtime.errors), ids=lambda kind: kind.__name__
+    ("text", "mistake"),
+    [
+        ("BlankImageError", "GreyImageError"),
+        ("│   └── BlankImageError", "└── BlankImageError"),
+        (" (FileNotFoundError)", ""),
+        ("    PredictorError\n", ""),
+    ],
 )
-def test_an_error_can_be_sent_to_another_process(kind: type[Exception]) -> None:
-    error = example(kind)
-    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 (its own)
-        assert type(other) is type(error)
-        assert str(other) == str(error)
-        assert vars(other) == vars(error)
-
-
-@pytest.mark.parametrize("module", [mnist_edge.errors, runtime.errors], ids=lambda module: module.__name__)
-def test_the_tree_in_the_docstring_is_the_tree(module: ModuleType) -> None:
-    for kind in errors_of(module):
-        assert kind.__name__ in str(module.__doc__)
+def test_a_wrong_drawing_is_noticed(text: str, mistake: str) -> None:
+    drawing = str(runtime.errors.__doc__)
+    assert text in drawing
+    assert drawn_tree(drawing.replace(text, mistake)) != true_tree(runtime.errors, runtime.errors.PredictorError)

@@ -628,10 +628,11 @@ def _list_images(inputs: list[str]) -> list[str]:
 
 def _explain_image(name: str, path: Path, verdict: str) -> None:
     from mnist_edge.cli.explanation import save_explanation
-    from runtime.images import read_image
-    from runtime.preprocess import preparation
+    from runtime.preprocess import prepare
 
-    save_explanation(path, preparation(read_image(name)).steps, f"{name}: {verdict}")
+    steps: dict[str, Any] = {}
+    prepare(name, steps=steps)
+    save_explanation(path, steps, f"{name}: {verdict}")
 
 
 def _evaluate(model: str, test: "Split") -> _Measured:

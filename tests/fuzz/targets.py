@@ -1,4 +1,4 @@
-"""Every reader, with true contents to spoil and the errors that it documents."""
+"""Everything that reads a file or an array, with valid contents to start from and the errors that it documents."""
 
 import hashlib
 import io
@@ -26,51 +26,50 @@ from mnist_edge.errors import (
 )
 from mnist_edge.training.checkpoint import load_checkpoint
 from runtime import ImageError, ModelError, Predictor
-from runtime.model_files import ModelFile, load_golden
+from runtime.contract import GOLDEN_FILE, INT8_FILE, MANIFEST_FILE
+from runtime.model_files import Manifest, ModelFile, load_golden
 from runtime.model_graph import check_graph
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "v1"
 _PREDICTOR = Predictor("v1")
-_PLACE = Path(tempfile.mkdtemp(prefix="mnist-edge-fuzz-"))
+_FOLDER = Path(tempfile.mkdtemp(prefix="mnist-edge-fuzz-"))
 _PIXELS = draw_digits(1, 8).images[0]
-
-
-_PRINTED = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
+_OUTPUT = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the process runs)
 
 
 @contextmanager
 def printing_nothing() -> Iterator[None]:
-    """Have a block fail that prints, be it a library in C past Python's own streams.
+    """Check that a block prints nothing, not even from a C library that bypasses Python's streams.
 
     Raises:
         AssertionError: it printed.
     """
-    kept = {stream: os.dup(stream) for stream in (1, 2)}
-    for stream in kept:
-        os.dup2(_PRINTED.fileno(), stream)
+    originals = {stream: os.dup(stream) for stream in (1, 2)}
+    for stream in originals:
+        os.dup2(_OUTPUT.fileno(), stream)
     try:
         yield
     finally:
-        for stream, copy in kept.items():
-            os.dup2(copy, stream)
-            os.close(copy)
-        _PRINTED.seek(0)
-        printed = _PRINTED.read()
-        _PRINTED.seek(0)
-        _PRINTED.truncate()
+        for stream, original in originals.items():
+            os.dup2(original, stream)
+            os.close(original)
+        _OUTPUT.seek(0)
+        printed = _OUTPUT.read()
+        _OUTPUT.seek(0)
+        _OUTPUT.truncate()
     assert not printed, printed
 
 
 @dataclass(frozen=True)
 class Target:
-    """A reader, true contents to begin with, and the errors that it documents."""
+    """A function that reads bytes, valid contents to start from, and the errors that it documents."""
 
     read: Callable[[bytes], None]
     seeds: tuple[bytes, ...]
     errors: tuple[type[Exception], ...]
 
     def __call__(self, content: bytes) -> None:
-        """Have some bytes read; any other error, a warning, or what a library prints gets out."""
+        """Read a content; raise for any other error, a warning, or anything that was printed."""
         with warnings.catch_warnings(), printing_nothing():
             warnings.simplefilter("error")
             try:
@@ -86,7 +85,7 @@ def _file(kind: str) -> bytes:
 
 
 def _write(name: str, content: bytes) -> Path:
-    path = _PLACE / name
+    path = _FOLDER / name
     path.write_bytes(content)
     return path
 
@@ -99,7 +98,7 @@ def _check_prediction(image: object) -> None:
 
 
 def _array(content: bytes) -> None:
-    """Predict pixels whose type, shape and order in memory the first bytes choose."""
+    """Predict pixels with the dtype, shape and memory layout that the first bytes select."""
     if len(content) < 8:
         return
     dtype = ("u1", "f4", "i8", "f8", "?", "O", "S1", "u1", "u1", "u1")[content[0] % 10]
@@ -112,7 +111,11 @@ def _array(content: bytes) -> None:
         pixels = pixels.T
     if content[7] % 2:
         pixels.flags.writeable = False
-    _check_prediction(pixels)
+    try:
+        _check_prediction(pixels)
+    except TypeError as error:
+        if pixels.dtype == np.uint8 or "pixels must be uint8" not in str(error):
+            raise
 
 
 def _idx(content: bytes) -> None:
@@ -124,17 +127,17 @@ def _model(content: bytes) -> None:
 
 
 def _session(content: bytes) -> None:
-    path = _write("model.int8.onnx", content)
+    path = _write(INT8_FILE, content)
     assert Predictor(path).logits(np.zeros((2, 28, 28), np.uint8)).shape == (2, 10)
 
 
 def _manifest(content: bytes) -> None:
-    folder = _PLACE / "artifact"
+    folder = _FOLDER / "artifact"
     folder.mkdir(exist_ok=True)
-    for name in ("model.int8.onnx", "golden.npz"):
+    for name in (INT8_FILE, GOLDEN_FILE):
         if not (folder / name).exists():
             (folder / name).write_bytes((ARTIFACTS / name).read_bytes())
-    (folder / "manifest.json").write_bytes(content)
+    (folder / MANIFEST_FILE).write_bytes(content)
     read_manifest(folder)
     Predictor(folder).selftest()
 
@@ -148,13 +151,10 @@ def _calibration(content: bytes) -> None:
 
 
 def _golden(content: bytes) -> None:
-    digest = hashlib.sha256(content).hexdigest()
-    manifest = {
-        "files": {"golden.npz": {"sha256": digest}},
-        "golden": {"file": "golden.npz", "tolerance": {"model.int8.onnx": 0}},
-    }
-    _write("golden.npz", content)
-    load_golden(ModelFile(_PLACE / "model.int8.onnx", b"", "", manifest))
+    path = _write(GOLDEN_FILE, content)
+    digests = {GOLDEN_FILE: hashlib.sha256(content).hexdigest()}
+    manifest = Manifest(_FOLDER / MANIFEST_FILE, digests, path.name, {INT8_FILE: 0.0})
+    load_golden(ModelFile(_FOLDER / INT8_FILE, b"", "", manifest))
 
 
 TARGETS = {
@@ -174,9 +174,9 @@ TARGETS = {
         (CalibrationError,),
     ),
     "manifest": Target(
-        _manifest, ((ARTIFACTS / "manifest.json").read_bytes(), b"[" * 100_000), (MnistEdgeError, ModelError)
+        _manifest, ((ARTIFACTS / MANIFEST_FILE).read_bytes(), b"[" * 100_000), (MnistEdgeError, ModelError)
     ),
-    "golden": Target(_golden, ((ARTIFACTS / "golden.npz").read_bytes(),), (ModelError,)),
-    "graph": Target(_model, ((ARTIFACTS / "model.int8.onnx").read_bytes(),), (ModelError,)),
-    "model": Target(_session, ((ARTIFACTS / "model.int8.onnx").read_bytes(),), (ModelError,)),
+    "golden": Target(_golden, ((ARTIFACTS / GOLDEN_FILE).read_bytes(),), (ModelError,)),
+    "graph": Target(_model, ((ARTIFACTS / INT8_FILE).read_bytes(),), (ModelError,)),
+    "model": Target(_session, ((ARTIFACTS / INT8_FILE).read_bytes(),), (ModelError,)),
 }

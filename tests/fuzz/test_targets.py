@@ -1,6 +1,7 @@
-"""A short, seeded run of what `make fuzz` does for long."""
+"""A short, seeded version of `make fuzz`, and checks that a target reports what it should."""
 
 import os
+import warnings
 import zlib
 
 import numpy as np
@@ -11,8 +12,8 @@ from tests.fuzz.targets import TARGETS, Target
 _CASES = 500
 
 
-def _spoilt(seed: bytes, random: np.random.Generator) -> bytes:
-    """Change some bytes of a content, cut it, repeat or leave out a part."""
+def damaged(seed: bytes, random: np.random.Generator) -> bytes:
+    """Return a content with some bytes changed, a part removed or repeated, or the end cut off."""
     content = bytearray(seed)
     for _ in range(random.integers(1, 6)):
         position = int(random.integers(len(content) + 1))
@@ -32,14 +33,14 @@ def _spoilt(seed: bytes, random: np.random.Generator) -> bytes:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_spoilt_contents_are_read_or_refused(name: str) -> None:
+def test_damaged_contents_are_read_or_refused(name: str) -> None:
     target, random = TARGETS[name], np.random.default_rng(zlib.crc32(name.encode()))
     for case in range(_CASES):
-        target(_spoilt(target.seeds[case % len(target.seeds)], random))
+        target(damaged(target.seeds[case % len(target.seeds)], random))
 
 
 @pytest.mark.parametrize("stream", [1, 2])
-def test_what_a_library_prints_gets_out(stream: int) -> None:
+def test_output_of_a_library_is_reported(stream: int) -> None:
     def read(content: bytes) -> None:
         os.write(stream, content)
 
@@ -50,9 +51,30 @@ def test_what_a_library_prints_gets_out(stream: int) -> None:
     target(b"")
 
 
-def test_an_error_that_is_not_documented_gets_out() -> None:
+def test_an_undocumented_error_is_reported() -> None:
     def read(content: bytes) -> None:
         raise KeyError(content)
 
     with pytest.raises(KeyError):
         Target(read, (b"",), (ValueError,))(b"x")
+
+
+def test_a_warning_is_reported() -> None:
+    def read(content: bytes) -> None:
+        warnings.warn(content.decode(), stacklevel=1)
+
+    with pytest.raises(UserWarning, match="deprecated"):
+        Target(read, (b"",), (ValueError,))(b"deprecated")
+
+
+def test_a_type_error_for_uint8_pixels_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is documented for other arrays alone."""
+
+    def fail(_: object) -> None:
+        raise TypeError("pixels must be uint8")
+
+    monkeypatch.setattr("tests.fuzz.targets._check_prediction", fail)
+    uint8, float32 = (bytes([dtype, 28, 28, 3, 1, 1, 1, 0, 0]) for dtype in (0, 1))
+    TARGETS["array"](float32)
+    with pytest.raises(TypeError, match="pixels must be uint8"):
+        TARGETS["array"](uint8)

@@ -1,4 +1,4 @@
-"""Decoding: every kind of picture that people have, against Pillow's own pixels or values by hand."""
+"""Decoding every kind of picture that people have; expected pixels are Pillow's, or calculated by hand."""
 
 import io
 from pathlib import Path
@@ -9,13 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from runtime.errors import (
-    ImageNotFoundError,
-    ImageShapeError,
-    ImageTooLargeError,
-    ImageTypeError,
-    UnreadableImageError,
-)
+from runtime import ImageError
 from runtime.images import read_image
 
 RAMP = np.arange(0, 240, 2, dtype=np.uint8).reshape(10, 12)
@@ -27,7 +21,7 @@ def png(image: Image.Image, **options: Any) -> bytes:
     return stream.getvalue()
 
 
-def test_a_path_bytes_a_picture_and_an_array_are_the_same(tmp_path: Path) -> None:
+def test_every_type_of_source_gives_the_same_pixels(tmp_path: Path) -> None:
     image = Image.fromarray(RAMP)
     content = png(image)
     (tmp_path / "ramp.png").write_bytes(content)
@@ -73,9 +67,7 @@ def test_levels_beyond_16_bits_are_scaled_by_the_highest(tmp_path: Path) -> None
         *((top + 1, next_top) for top, next_top in ((255, 1_023), (1_023, 4_095), (4_095, 16_383), (16_383, 65_535))),
     ],
 )
-def test_the_range_is_the_least_that_a_scanner_has_for_its_highest_level(
-    tmp_path: Path, highest: int, white: int
-) -> None:
+def test_white_is_the_top_of_the_smallest_usual_range(tmp_path: Path, highest: int, white: int) -> None:
     levels = np.linspace(0, highest, 120).round().astype(np.int32).reshape(10, 12)
     Image.fromarray(levels).save(tmp_path / "wide.tiff")
     assert np.abs(read_image(tmp_path / "wide.tiff") - levels * (255 / white)).max() <= 0.51
@@ -84,20 +76,20 @@ def test_the_range_is_the_least_that_a_scanner_has_for_its_highest_level(
 @pytest.mark.parametrize(
     ("highest", "white"), [(1.0, 1), (1.5, 255), (255.0, 255), (256.0, 65_535), (65_535.0, 65_535), (65_536.0, 65_536)]
 )
-def test_fractions_have_ranges_of_their_own(tmp_path: Path, highest: float, white: int) -> None:
+def test_floats_are_scaled_by_the_ranges_of_floats(tmp_path: Path, highest: float, white: int) -> None:
     levels = np.linspace(0, highest, 120).astype(np.float32).reshape(10, 12)
     Image.fromarray(levels).save(tmp_path / "wide.tiff")
     assert np.abs(read_image(tmp_path / "wide.tiff") - levels * (255 / white)).max() <= 0.51
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_values_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+def test_infinite_and_nan_pixels_are_refused(tmp_path: Path, value: float) -> None:
     pixels = RAMP.astype(np.float32)
     pixels[3, 3] = value
     Image.fromarray(pixels).save(tmp_path / "wide.tiff")
-    with pytest.raises(UnreadableImageError, match="not finite") as caught:
+    with pytest.raises(ImageError, match="it has infinite or NaN pixels") as caught:
         read_image(tmp_path / "wide.tiff")
-    assert caught.value.name == str(tmp_path / "wide.tiff")
+    assert str(caught.value).startswith(str(tmp_path / "wide.tiff"))
 
 
 def test_transparent_palette_entries_stay_transparent() -> None:
@@ -110,7 +102,7 @@ def test_transparent_palette_entries_stay_transparent() -> None:
 
 def test_a_camera_held_sideways_is_turned_upright() -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # "rotate 90 degrees clockwise to view", as the EXIF standard numbers it
+    exif[0x0112] = 6  # "rotate 90 degrees clockwise to view" in the EXIF standard
     pixels = read_image(png(Image.fromarray(RAMP), exif=exif))
     assert np.array_equal(pixels, np.rot90(RAMP, -1))
 
@@ -127,42 +119,49 @@ def test_formats_besides_png_are_read(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("shape", "kept"), [((5, 4), (5, 4)), ((5, 4, 1), (5, 4)), ((5, 4, 3), (5, 4, 3)), ((5, 4, 4), (5, 4, 4))]
 )
-def test_arrays_of_an_images_shape_are_taken(shape: tuple[int, ...], kept: tuple[int, ...]) -> None:
+def test_arrays_with_the_shape_of_an_image_are_accepted(shape: tuple[int, ...], kept: tuple[int, ...]) -> None:
     assert read_image(np.zeros(shape, np.uint8)).shape == kept
 
 
 @pytest.mark.parametrize("shape", [(5,), (5, 4, 5), (1, 5, 4, 3), (0, 4), (5, 0), (5, 0, 3), ()])
 def test_arrays_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ImageShapeError, match="are no image") as caught:
+    with pytest.raises(ImageError, match="is not an image; pass") as caught:
         read_image(np.zeros(shape, np.uint8))
+    assert f"shape {list(shape)} " in str(caught.value)
     assert isinstance(caught.value, ValueError)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint16, bool, object])
 def test_arrays_of_another_type_are_refused(dtype: Any) -> None:
-    with pytest.raises(ImageTypeError, match="pixels must be uint8") as caught:
+    with pytest.raises(TypeError, match=f"pixels must be uint8, 0 to 255, not {np.dtype(dtype)};"):
         read_image(np.full((28, 28), np.nan if np.issubdtype(dtype, np.floating) else 0, dtype))
-    assert isinstance(caught.value, TypeError)
 
 
 @pytest.mark.parametrize("source", [None, 7, [[0, 255]], 1.5])
-def test_what_is_no_image_is_refused(source: Any) -> None:
-    with pytest.raises(ImageTypeError, match="holds no image"):
+def test_unsupported_types_are_refused(source: Any) -> None:
+    with pytest.raises(TypeError, match=f"an image must be a path, bytes, .*, not {type(source).__name__}"):
         read_image(source)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ImageNotFoundError, match=r"there is no image file .*none\.png") as caught:
+    with pytest.raises(ImageError, match="there is no image file") as caught:
         read_image(tmp_path / "none.png")
-    assert isinstance(caught.value, FileNotFoundError)
+    assert str(caught.value).endswith(str(tmp_path / "none.png"))
 
 
-def test_a_folder_is_no_image(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableImageError, match="a folder; it holds no image files itself"):
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="is a folder, not an image file") as caught:
         read_image(tmp_path)
+    assert str(caught.value).startswith(str(tmp_path))
 
 
-def _cut_jpeg() -> bytes:
+@pytest.mark.parametrize("name", ["no\0image.png", "n" * 5_000])
+def test_impossible_file_names_are_an_error(name: str) -> None:
+    with pytest.raises(ImageError, match="cannot be read as an image: "):
+        read_image(name)
+
+
+def cut_jpeg() -> bytes:
     stream = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)).save(stream, "JPEG")
     return stream.getvalue()[:-400]
@@ -175,19 +174,20 @@ def _cut_jpeg() -> bytes:
         b"hello",
         png(Image.fromarray(RAMP))[:45],
         png(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)))[:-500],
-        _cut_jpeg(),
+        cut_jpeg(),
         b"\x89PNG\r\n\x1a\n" + bytes(100),
     ],
     ids=["empty", "text", "cut header", "cut png", "cut jpeg", "zeros"],
 )
 def test_damaged_files_are_refused(content: bytes) -> None:
-    with pytest.raises(UnreadableImageError, match="the data cannot be read as an image") as caught:
+    with pytest.raises(
+        ImageError, match=r"the data (cannot be read as an image: |is in none of the formats PNG, JPEG)"
+    ):
         read_image(content)
-    assert isinstance(caught.value, ValueError)
 
 
-def _png_header(width: int, height: int) -> bytes:
-    """Give a tiny PNG file that claims any size: a header, an empty body."""
+def png_header(width: int, height: int) -> bytes:
+    """Return a tiny PNG file that claims any size, with an empty body."""
     import struct
     import zlib
 
@@ -201,30 +201,29 @@ def _png_header(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("size", [(9_000, 10_000), (20_000, 10_000), (100_000, 100_000)])
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_huge_images_are_refused_before_they_are_decoded(size: tuple[int, int]) -> None:
-    with pytest.raises(ImageTooLargeError, match="at most 89,000,000 are decoded") as caught:
-        read_image(_png_header(*size))
-    assert isinstance(caught.value, ValueError)
+    with pytest.raises(ImageError, match="pixels; scale it down to at most 89,000,000"):
+        read_image(png_header(*size))
 
 
 def test_huge_images_are_refused_where_warnings_are_errors() -> None:
-    with pytest.raises(ImageTooLargeError, match="over 89,478,485 pixels"):
-        read_image(_png_header(9_000, 10_000))
+    with pytest.raises(ImageError, match="the data has over 89,478,485 pixels"):
+        read_image(png_header(9_000, 10_000))
 
 
 def test_a_huge_opened_picture_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runtime.images.MAX_PIXELS", 100)
-    with pytest.raises(ImageTooLargeError, match="the image has 12 × 10 pixels"):
+    with pytest.raises(ImageError, match="the image has 12 × 10 pixels"):
         read_image(Image.fromarray(RAMP))
 
 
 def test_formats_that_start_programs_are_not_opened(tmp_path: Path) -> None:
     Image.fromarray(RAMP).save(tmp_path / "ramp.eps")
-    with pytest.raises(UnreadableImageError, match="none of the formats PNG, JPEG"):
+    with pytest.raises(ImageError, match="none of the formats PNG, JPEG"):
         read_image(tmp_path / "ramp.eps")
 
 
 @pytest.mark.parametrize("suffix", ["bmp", "gif", "jpg", "pgm", "png", "tiff", "webp"])
-def test_a_file_cut_anywhere_is_an_image_or_unreadable(suffix: str) -> None:
+def test_a_file_cut_anywhere_is_an_image_or_an_error(suffix: str) -> None:
     stream = io.BytesIO()
     pixels = np.random.default_rng(0).integers(0, 256, (24, 20), dtype=np.uint8)
     Image.fromarray(pixels).save(stream, {"jpg": "JPEG", "pgm": "PPM"}.get(suffix, suffix))
@@ -233,20 +232,20 @@ def test_a_file_cut_anywhere_is_an_image_or_unreadable(suffix: str) -> None:
     for length in range(0, len(content), 7):
         try:
             assert read_image(content[:length]).shape[:2] == (24, 20)
-        except UnreadableImageError:
+        except ImageError:
             unreadable += 1
     assert unreadable > len(content) // 14
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14, 16])
-def test_a_cameras_levels_use_its_own_range(tmp_path: Path, bits: int) -> None:
-    """Sensors give 10 to 14 bits in files of 16."""
+def test_levels_of_a_camera_are_scaled_by_its_range(tmp_path: Path, bits: int) -> None:
+    """Sensors produce 10 to 14 bits, stored in files of 16."""
     levels = np.linspace(0, 2**bits - 1, 120).round().astype(np.uint16).reshape(10, 12)
     Image.fromarray(levels).save(tmp_path / "raw.tiff")
     assert np.abs(read_image(tmp_path / "raw.tiff") - levels * (255 / (2**bits - 1))).max() <= 0.5001
 
 
-def test_a_large_photograph_is_decoded_smaller() -> None:
+def test_a_large_jpeg_is_decoded_at_a_lower_resolution() -> None:
     stream = io.BytesIO()
     levels = np.add.outer(np.linspace(0, 120, 3_000), np.linspace(0, 120, 4_000)).astype(np.uint8)
     Image.fromarray(levels).save(stream, "JPEG", quality=90)

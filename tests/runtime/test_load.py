@@ -1,4 +1,4 @@
-"""Many calls: the same answers from many threads, no memory and no handle lost, an orderly end."""
+"""Many calls: many threads get the right results, nothing leaks, and a stream can be terminated."""
 
 import json
 import os
@@ -19,61 +19,52 @@ from runtime import ImageError, Predictor
 DIGITS = draw_digits(200, 6).images
 
 
-def _resident_bytes() -> int:
-    """Give the memory of this process that is in use."""
+def resident_bytes() -> int:
+    """Return this process's resident memory."""
     for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
         if line.startswith("Rss:"):
             return int(line.split()[1]) * 1024
     raise AssertionError("no Rss")
 
 
-def _answers_of_threads(predictions: int) -> None:
+@pytest.mark.parametrize("predictions", [8_000, pytest.param(100_000, marks=pytest.mark.long)])
+def test_eight_threads_get_the_results_of_one(predictions: int) -> None:
     predictor = Predictor("v1")
     expected = [predictor.classify(image[None]) for image in DIGITS]
 
-    def ask(thread: int) -> int:
-        """Count the answers that are another's than alone."""
+    def count_wrong_results(thread: int) -> int:
         wrong = 0
         for number in range(predictions // 8):
             index = (thread * 31 + number) % len(DIGITS)
-            found = predictor.classify(DIGITS[index : index + 1])
+            actual = predictor.classify(DIGITS[index : index + 1])
             wrong += not (
-                np.array_equal(found.digits, expected[index].digits)
-                and np.array_equal(found.probabilities, expected[index].probabilities)
+                np.array_equal(actual.digits, expected[index].digits)
+                and np.array_equal(actual.probabilities, expected[index].probabilities)
             )
         return wrong
 
     with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(ask, range(8))) == 0
+        assert sum(pool.map(count_wrong_results, range(8))) == 0
 
 
-def test_eight_threads_get_the_answers_of_one() -> None:
-    _answers_of_threads(8_000)
-
-
-@pytest.mark.long
-def test_eight_threads_get_the_answers_of_one_a_hundred_thousand_times() -> None:
-    _answers_of_threads(100_000)
-
-
-def _growth_bytes(predictions: int) -> int:
+def growth_bytes(predictions: int) -> int:
     predictor = Predictor("v1")
     batch = DIGITS[:64]
-    for _ in range(100):  # until all that is kept on purpose is there
+    for _ in range(100):  # until everything that is kept on purpose is allocated
         predictor.classify(DIGITS[:1])
         predictor.classify(batch)
-    before = _resident_bytes()
+    before = resident_bytes()
     for _ in range(predictions // 128):
         for index in range(64):
             predictor.classify(DIGITS[index : index + 1])
         predictor.classify(batch)
-    return _resident_bytes() - before
+    return resident_bytes() - before
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux to read its memory")
 @pytest.mark.parametrize("predictions", [20_000, pytest.param(1_000_000, marks=pytest.mark.long)])
 def test_memory_does_not_grow(predictions: int) -> None:
-    assert _growth_bytes(predictions) < 1_000_000
+    assert growth_bytes(predictions) < 1_000_000
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux to count its files")
@@ -93,7 +84,7 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_terminated_stream_ends_with_what_is_done_printed(root: Path, tmp_path: Path, workers: int) -> None:
+def test_a_terminated_stream_has_printed_its_results(root: Path, tmp_path: Path, workers: int) -> None:
     for index in range(3_000):
         Image.fromarray(DIGITS[index % len(DIGITS)]).resize((300, 300)).save(tmp_path / f"{index:04}.bmp")
     command = [sys.executable, "-m", "mnist_edge", "predict", str(tmp_path), "--json", "--workers", str(workers)]
@@ -110,8 +101,8 @@ def test_a_terminated_stream_ends_with_what_is_done_printed(root: Path, tmp_path
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 143
         assert errors == ""
-        answers = [json.loads(line) for line in printed.read_text().splitlines()]  # each line is whole
-        assert 1 <= len(answers) < 3_000
-        assert [Path(answer["file"]).name for answer in answers] == [f"{index:04}.bmp" for index in range(len(answers))]
-        with pytest.raises(ProcessLookupError):  # no worker is left
+        results = [json.loads(line) for line in printed.read_text().splitlines()]  # no line is cut off
+        assert 1 <= len(results) < 3_000
+        assert [Path(result["file"]).name for result in results] == [f"{index:04}.bmp" for index in range(len(results))]
+        with pytest.raises(ProcessLookupError):  # no worker is still running
             os.killpg(process.pid, 0)

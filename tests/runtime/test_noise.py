@@ -8,7 +8,7 @@ from PIL import Image
 from mnist_edge.data.drawing import draw_digit
 from runtime.noise import ink_levels, neighbour_correlation, why_no_digit
 from runtime.parts import Marks
-from runtime.preprocess import preparation
+from runtime.preprocess import prepare
 
 
 def test_ink_is_above_the_papers_noise() -> None:
@@ -52,13 +52,13 @@ def clouds(generator: np.random.Generator) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("make", [specks, levels_as_likely, grain])
 def test_noise_is_no_digit(make: object) -> None:
     for seed in range(20):
-        reason = preparation(make(np.random.default_rng(seed))).no_digit  # type: ignore[operator]
+        reason = prepare(make(np.random.default_rng(seed))).rejection  # type: ignore[operator]
         assert reason is not None
         assert reason.startswith("noise: ")
 
 
 def test_most_clouds_are_no_digit() -> None:
-    reasons = [preparation(clouds(np.random.default_rng(seed))).no_digit for seed in range(20)]
+    reasons = [prepare(clouds(np.random.default_rng(seed))).rejection for seed in range(20)]
     assert sum(reason is not None for reason in reasons) >= 12
 
 
@@ -68,7 +68,7 @@ def test_a_digit_in_noise_is_one(deviation: float) -> None:
         generator = np.random.default_rng(digit)
         paper = 235.0 - 0.8 * draw_digit(digit, generator, size=90, scale=0.3)
         noisy = np.rint((paper + generator.normal(0, deviation, paper.shape)).clip(0, 255)).astype(np.uint8)
-        assert preparation(noisy).no_digit is None
+        assert prepare(noisy).rejection is None
 
 
 def test_light_from_one_side_is_no_digit() -> None:
@@ -77,13 +77,13 @@ def test_light_from_one_side_is_no_digit() -> None:
         light = np.linspace(generator.uniform(90, 160), generator.uniform(170, 240), 80)[:, None]
         paper = np.rint((light + generator.normal(0, 3, (80, 80))).clip(0, 255)).astype(np.uint8)
         for turned in (paper, paper.T, paper[::-1], paper.T[:, ::-1]):
-            assert preparation(np.ascontiguousarray(turned)).no_digit is not None
+            assert prepare(np.ascontiguousarray(turned)).rejection is not None
 
 
 def test_a_one_from_edge_to_edge_is_a_digit() -> None:
     paper = np.full((60, 60), 240, np.uint8)
     paper[:, 26:32] = 30
-    assert preparation(paper).no_digit is None
+    assert prepare(paper).rejection is None
 
 
 def test_each_reason_has_its_figure() -> None:
@@ -104,7 +104,7 @@ def test_two_digits_are_not_one() -> None:
     generator = np.random.default_rng(0)
     for digit in range(10):
         two = [255 - draw_digit(shown, generator, size=60, scale=0.25) for shown in (digit, 3)]
-        assert "several marks" in str(preparation(np.concatenate(two, axis=1)).no_digit)
+        assert "several marks" in str(prepare(np.concatenate(two, axis=1)).rejection)
 
 
 @pytest.mark.parametrize(

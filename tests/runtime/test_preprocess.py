@@ -19,7 +19,6 @@ from runtime.preprocess import (
     fit_box,
     grow,
     is_native,
-    preparation,
     prepare,
     resize,
     set_stroke_width,
@@ -39,10 +38,11 @@ def test_blank_images_are_refused(size: tuple[int, ...], level: int) -> None:
 
 def test_the_steps_have_names_and_end_in_the_digit() -> None:
     large = 255 - draw_digit(4, np.random.default_rng(0), size=150, scale=0.3)
-    prepared = preparation(large)
-    assert list(prepared.steps)[:2] == ["brightness", "ink, light evened out"]
-    assert np.array_equal(list(prepared.steps.values())[-1], prepare(large))
-    assert prepared.no_digit is None
+    steps: dict[str, NDArray[np.floating]] = {}
+    prepared = prepare(large, steps=steps)
+    assert list(steps)[:2] == ["brightness", "ink, light evened out"]
+    assert np.array_equal(list(steps.values())[-1], prepared.digit)
+    assert prepared.rejection is None
 
 
 def test_light_ink_on_nothing_is_seen(mnist_test: Split) -> None:
@@ -68,7 +68,9 @@ def test_a_stroke_that_fades_is_kept_whole() -> None:
     """Above the threshold for a third of its length, and joined to that part."""
     paper = np.full((60, 60), 250, np.uint8)
     paper[10:50, 28:32] = np.linspace(40, 190, 40)[:, None]
-    rows = np.flatnonzero(preparation(paper).steps["strokes"].any(axis=1))
+    steps: dict[str, NDArray[np.floating]] = {}
+    prepare(paper, steps=steps)
+    rows = np.flatnonzero(steps["strokes"].any(axis=1))
     assert (rows[0], rows[-1]) == (10, 49)
 
 
@@ -131,17 +133,17 @@ def test_a_lopsided_digit_stays_inside_the_field() -> None:
 
 def test_mnists_own_images_pass_unchanged(mnist_test: Split) -> None:
     for image in mnist_test.images:
-        assert np.array_equal(prepare(image), image)
+        assert np.array_equal(prepare(image).digit, image)
 
 
 def test_an_inverted_mnist_image_comes_back(mnist_test: Split) -> None:
     for image in mnist_test.images[:1_000]:
-        assert np.array_equal(prepare(255 - image), image)
+        assert np.array_equal(prepare(255 - image).digit, image)
 
 
 def test_a_drawn_digit_is_boxed_and_centred() -> None:
     for image in draw_digits(20).images:
-        assert is_native(prepare(image).astype(np.float32))
+        assert is_native(prepare(image).digit.astype(np.float32))
 
 
 @pytest.mark.parametrize("width", [1, 3, 6, 12])

@@ -1,16 +1,17 @@
-"""Many pictures: in order, bounded, bad ones reported in their place."""
+"""Streams: results in order, bounded reading ahead, and errors in the place of their pictures."""
 
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from mnist_edge.data.drawing import draw_digits
-from runtime import Predictor, predict_stream
-from runtime.errors import ImageNotFoundError, UnreadableImageError
+from runtime import ImageError, Prediction, Predictor, predict_stream
+from runtime.errors import BlankImageError
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def predictor() -> Predictor:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> list[str]:
-    """A hundred files, the 40th missing and the 70th no image."""
+    """A hundred files; number 40 is missing and number 70 is not an image."""
     names = []
     for index, image in enumerate(draw_digits(100).images):
         names.append(str(tmp_path / f"{index:03}.png"))
@@ -32,45 +33,54 @@ def folder(tmp_path: Path) -> list[str]:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_come_in_order_and_errors_in_their_place(predictor: Predictor, folder: list[str], workers: int) -> None:
-    found = list(predict_stream(predictor, folder, workers))
-    assert len(found) == 100
-    assert isinstance(found[40], ImageNotFoundError)
-    assert isinstance(found[70], UnreadableImageError)
-    assert found[70].name == folder[70]
-    for name, prediction in zip(folder, found, strict=True):
-        if not isinstance(prediction, Exception):
+    results = list(predict_stream(predictor, folder, workers))
+    errors = {index: str(result) for index, result in enumerate(results) if isinstance(result, ImageError)}
+    assert errors.keys() == {40, 70}
+    assert errors[40] == f"there is no image file {folder[40]}"
+    assert errors[70].startswith(f"{folder[70]} is in none of the formats")
+    for name, result in zip(folder, results, strict=True):
+        if isinstance(result, Prediction):
             expected = predictor.predict(name)
-            assert prediction.digit == expected.digit
-            assert prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
+            assert result.digit == expected.digit
+            assert result.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_pictures_are_taken_only_a_little_ahead(predictor: Predictor, workers: int) -> None:
-    taken = 0
+def test_an_unsupported_type_ends_the_stream(predictor: Predictor, workers: int) -> None:
+    """It is a mistake in the program, not in a picture."""
+    images: list[Any] = [*draw_digits(100).images, np.zeros((28, 28)), *draw_digits(100).images]
+    results: list[Prediction | ImageError] = []
+    with pytest.raises(TypeError, match="pixels must be uint8, 0 to 255, not float64"):
+        results.extend(predict_stream(predictor, images, workers))
+    assert len(results) == (100 if workers == 1 else 96)  # processes return batches of 32
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_pictures_are_read_only_a_little_ahead(predictor: Predictor, workers: int) -> None:
+    read = 0
 
     def endless() -> Iterator[np.ndarray]:
-        nonlocal taken
+        nonlocal read
         for image in itertools.cycle(draw_digits(10).images):
-            taken += 1
+            read += 1
             yield image
 
     results = predict_stream(predictor, endless(), workers)
     for _ in range(500):
         next(results)
-    assert taken <= 500 + workers * 4 * 32
+    assert read <= 500 + workers * 4 * 32
     results.close()  # type: ignore[attr-defined]
 
 
-def test_no_pictures_have_no_results(predictor: Predictor) -> None:
+def test_an_empty_stream_has_no_results(predictor: Predictor) -> None:
     assert list(predict_stream(predictor, [], 2)) == list(predict_stream(predictor, [], 1)) == []
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_without_rejection_a_blank_picture_is_an_error(workers: int) -> None:
     blank = np.full((30, 30), 255, np.uint8)
-    (found,) = predict_stream(Predictor("v1", reject_below=0), [blank], workers)
-    assert isinstance(found, Exception)
-    (rejected,) = predict_stream(Predictor("v1", reject_below=0.5), [blank], workers)
-    assert not isinstance(rejected, Exception)
-    assert rejected.rejected is not None
-    assert "blank" in rejected.rejected
+    (error,) = predict_stream(Predictor("v1", reject_below=0), [blank], workers)
+    assert isinstance(error, BlankImageError)
+    (prediction,) = predict_stream(Predictor("v1", reject_below=0.5), [blank], workers)
+    assert isinstance(prediction, Prediction)
+    assert "blank" in str(prediction.rejected)

@@ -227,7 +227,7 @@ class TestPredict:
     def test_an_unknown_model_is_an_error(self, run: Run, samples: Path) -> None:
         done = run("predict", samples, "--model", "v9")
         assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr == "error: there is no model 'v9'. Packaged are: v1, v2. Or give a path.\n"
+        assert done.stderr == "error: there is no model 'v9'; use one of: v1, v2, a path\n"
 
 
 class TestInspect:

@@ -1,0 +1,141 @@
+"""Opening a model: how it is found, and which files are trusted."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import onnx
+import pytest
+
+from runtime import ModelError, Predictor
+from runtime.errors import ModelDigestError, ModelNotFoundError
+
+
+def test_the_default_model_is_the_int8_v2(artifacts: Path) -> None:
+    assert Predictor().path == str(artifacts / "v2" / "model.int8.onnx")
+
+
+def test_a_model_is_found_by_name_folder_and_file(artifacts: Path, name: str) -> None:
+    recorded = json.loads((artifacts / name / "manifest.json").read_text())["files"]["model.int8.onnx"]["sha256"]
+    for model in (name, artifacts / name, artifacts / name / "model.int8.onnx", str(artifacts / name)):
+        assert Predictor(model).sha256 == recorded
+
+
+def test_a_bare_name_can_be_a_folder_here(artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(artifacts / "v1", tmp_path / "mine")
+    monkeypatch.chdir(tmp_path)
+    assert Predictor("mine").sha256 == Predictor("v1").sha256
+
+
+def test_an_unknown_name_lists_the_packaged_models() -> None:
+    with pytest.raises(ModelNotFoundError, match=r"there is no model 'v9'; use one of: v1, v2, a path") as caught:
+        Predictor("v9")
+    assert isinstance(caught.value, FileNotFoundError)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    for model, missing in ((tmp_path / "none.onnx", "none.onnx"), (tmp_path, "model.int8.onnx")):
+        with pytest.raises(ModelNotFoundError) as caught:
+            Predictor(model)
+        assert str(caught.value) == f"there is no model {tmp_path / missing}; export one with: mnist-edge export"
+
+
+def test_a_model_that_cannot_be_read_is_an_error(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Path) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(ModelNotFoundError, match=r"model\.int8\.onnx cannot be read: Input/output error"):
+        Predictor(model_folder)
+
+
+def test_a_changed_model_is_refused_with_both_digests(model_folder: Path) -> None:
+    path = model_folder / "model.int8.onnx"
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    actual = hashlib.sha256(content).hexdigest()
+    with pytest.raises(ModelDigestError) as caught:
+        Predictor(model_folder)
+    assert str(caught.value) == (
+        f"{path} is damaged or was replaced: its SHA-256 is {actual}, its manifest says {expected}. "
+        "Copy the whole folder again, or export it anew."
+    )
+    assert isinstance(caught.value, ValueError)
+
+
+def test_only_a_model_with_the_pinned_digest_is_opened(artifacts: Path, tmp_path: Path) -> None:
+    """Whatever its manifest says, and without one."""
+    digest = hashlib.sha256((artifacts / "v2" / "model.int8.onnx").read_bytes()).hexdigest()
+    assert Predictor("v2", sha256=digest.upper()).sha256 == digest
+    shutil.copytree(artifacts / "v1", tmp_path / "v2")
+    for has_manifest in (True, False):
+        with pytest.raises(ModelDigestError, match=f"the caller says {digest}"):
+            Predictor(tmp_path / "v2", sha256=digest)
+        if has_manifest:
+            (tmp_path / "v2" / "manifest.json").unlink()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "3",
+        "{}",
+        '{"files": 3}',
+        '{"files": {"model.int8.onnx": {}}}',
+        '{"files": {"model.int8.onnx": 3}}',
+        '{"files": {"model.int8.onnx": {"sha256": 3}}}',
+        '{"files": {}, "golden": null}',
+        '{"files": {}, "golden": {"file": "golden.npz"}}',
+        '{"files": {}, "golden": {"file": "golden.npz", "tolerance": {"model.int8.onnx": "small"}}}',
+        '{"files": {}, "golden": {"file": "golden.npz", "tolerance": {"model.int8.onnx": 1' + 400 * "0" + "}}}",
+        "[" * 100_000,
+        "\udcff",
+    ],
+    ids=lambda text: text[:60],
+)
+def test_a_damaged_manifest_is_refused(model_folder: Path, text: str) -> None:
+    (model_folder / "manifest.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ModelError, match=r"cannot be read as a manifest .*; copy the whole folder again") as caught:
+        Predictor(model_folder)
+    assert str(caught.value).startswith(str(model_folder / "manifest.json"))
+
+
+def test_a_manifest_of_files_alone_is_enough(model_folder: Path) -> None:
+    digest = hashlib.sha256((model_folder / "model.int8.onnx").read_bytes()).hexdigest()
+    (model_folder / "manifest.json").write_text(json.dumps({"files": {"model.int8.onnx": {"sha256": digest.upper()}}}))
+    assert Predictor(model_folder).sha256 == digest
+
+
+@pytest.mark.parametrize("file", ["../golden.npz", "/etc/passwd", "..\\golden.npz", "sub/golden.npz", 3])
+def test_a_manifest_cannot_name_a_file_outside_its_folder(model_folder: Path, file: object) -> None:
+    manifest = json.loads((model_folder / "manifest.json").read_text())
+    manifest["golden"]["file"] = file
+    (model_folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError) as caught:
+        Predictor(model_folder)
+    assert f"{model_folder / 'manifest.json'} names a file outside its folder: {file!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "value"),
+    [
+        ({"mnist_edge.temperature": "warm"}, "'warm'"),
+        ({"mnist_edge.temperature": "0"}, "temperature 0.0"),
+        ({"mnist_edge.temperature": "inf"}, "temperature inf"),
+        ({"mnist_edge.reject_below": "nan"}, "reject_below nan"),
+        ({"mnist_edge.reject_below": "1.5"}, "reject_below 1.5"),
+    ],
+)
+def test_damaged_metadata_is_refused(artifacts: Path, tmp_path: Path, metadata: dict[str, str], value: str) -> None:
+    model = onnx.load(artifacts / "v2" / "model.int8.onnx")
+    onnx.helper.set_model_props(model, metadata)
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(ModelError) as caught:
+        Predictor(tmp_path / "model.onnx")
+    assert f"the metadata of {tmp_path / 'model.onnx'} is damaged" in str(caught.value)
+    assert value in str(caught.value)
