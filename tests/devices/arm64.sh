@@ -1,5 +1,5 @@
 #!/bin/sh
-# Lay Debian's arm64 Python and the aarch64 wheels of the predictor's packages into a folder, for qemu-aarch64.
+# Install Debian's arm64 Python and the aarch64 wheels of the predictor's packages in a folder, for qemu-aarch64.
 # Usage: arm64.sh FOLDER PYTHON. Nothing outside the folder changes.
 set -eu
 folder=$(realpath -m "$1") python=$2
@@ -8,7 +8,7 @@ for tool in apt-get dpkg qemu-aarch64; do
 done
 rm -rf "$folder" && mkdir -p "$folder/state/lists/partial" "$folder/cache/archives/partial" && touch "$folder/status"
 
-# An apt of its own: another architecture, nothing installed.
+# apt with separate state: another architecture, and no installed packages.
 apt() {
   apt-get -qq -o Dir::State="$folder/state" -o Dir::State::status="$folder/status" -o Dir::Cache="$folder/cache" \
     -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User= "$@"
@@ -17,7 +17,7 @@ apt update
 apt install --yes --download-only --no-install-recommends python3 libstdc++6 >/dev/null
 for package in "$folder"/cache/archives/*.deb; do dpkg -x "$package" "$folder/root"; done
 
-# onnxruntime looks the processor up there; qemu would show it the host's.
+# onnxruntime reads the processor from here; qemu would show the host's.
 mkdir -p "$folder/root/proc"
 for core in 0 1; do
   printf 'processor\t: %s\nFeatures\t: fp asimd crc32 cpuid\nCPU implementer\t: 0x41\nCPU architecture: 8\n' $core

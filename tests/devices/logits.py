@@ -1,4 +1,4 @@
-"""Print the logits of the golden images on this device as JSON: `python logits.py ARTIFACTS`, with `runtime` alone."""
+"""Print the logits of the golden images on this device as JSON; needs only `runtime`: `python logits.py ARTIFACTS`."""
 
 import json
 import platform
@@ -10,27 +10,26 @@ import numpy as np
 import onnxruntime
 
 from runtime import Predictor
+from runtime.contract import FLOAT_FILE, GOLDEN_FILE, GOLDEN_IMAGES, INT8_FILE, MODELS
 
-GOLDEN = "golden.npz"
-FILES = ("model.int8.onnx", "model.onnx")
 THREADS, BATCHES = (1, 2), (1, 64)
 
 
 def main(artifacts: Path) -> None:
-    """Print what each file gives, as hexadecimal bytes of float32 `[N, 10]`, for each threads × batch."""
-    found: dict[str, dict[str, str]] = {}
-    for model, file in product(("v1", "v2"), FILES):
-        with np.load(artifacts / model / GOLDEN) as golden:
-            images = golden["images"]
+    """Print each model file's logits, float32 `[N, 10]` as hexadecimal bytes, for each combination of settings."""
+    logits_by_file: dict[str, dict[str, str]] = {}
+    for model, file in product(MODELS, (INT8_FILE, FLOAT_FILE)):
+        with np.load(artifacts / model / GOLDEN_FILE) as golden:
+            images = golden[GOLDEN_IMAGES]
         repeated = np.resize(images, (max(BATCHES), *images.shape[1:]))
         logits = {}
         for threads, batch in product(THREADS, BATCHES):
             predictor = Predictor(artifacts / model / file, threads=threads)
             batches = [predictor.logits(repeated[start : start + batch]) for start in range(0, len(repeated), batch)]
             logits[f"{threads} threads, batch {batch}"] = np.concatenate(batches)[: len(images)].tobytes().hex()
-        found[f"{model}/{file}"] = logits
+        logits_by_file[f"{model}/{file}"] = logits
     versions = {"onnxruntime": onnxruntime.__version__, "numpy": np.__version__}
-    print(json.dumps({"machine": platform.machine(), "versions": versions, "logits": found}))
+    print(json.dumps({"machine": platform.machine(), "versions": versions, "logits": logits_by_file}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The same bits on every processor: golden logits under user-mode emulation. Run by `make test-devices`.
+"""The logits are the same on every processor, to the bit; emulated by qemu-user. Run by `make test-devices`.
 
-x86 processors are qemu's models of what they lack: Haswell has AVX2 and no VNNI, Nehalem SSE4 and no AVX.
+The x86 processors are chosen for the instructions they lack: Haswell has AVX2 but no VNNI, Nehalem SSE4 but no AVX.
 """
 
 import json
@@ -29,12 +29,12 @@ pytestmark = pytest.mark.devices
 
 @dataclass(frozen=True)
 class Device:
-    """How to start a Python there, and what it needs."""
+    """How to start Python on a device: the command, folders of packages, and how to install what is missing."""
 
     command: tuple[str, ...]
     machine: str
     path: tuple[Path, ...] = ()
-    needs: str = ""
+    install_hint: str = ""
 
 
 def _emulated_arm64(processor: str) -> Device:
@@ -42,7 +42,7 @@ def _emulated_arm64(processor: str) -> Device:
     python = str(pythons[0]) if pythons else str(ARM64 / "python3")
     home = f"PYTHONHOME={ARM64 / 'root' / 'usr'}"
     command = ("qemu-aarch64", "-cpu", processor, "-L", str(ARM64 / "root"), "-E", home, python)
-    return Device(command, "aarch64", (ARM64 / "packages",), "make test-devices lays it into .devices/arm64")
+    return Device(command, "aarch64", (ARM64 / "packages",), "make test-devices installs it into .devices/arm64")
 
 
 DEVICES = {
@@ -57,7 +57,7 @@ DEVICES = {
 
 @cache
 def logits_on(name: str) -> dict[str, Any]:
-    """Run `logits.py` on a device."""
+    """Run `logits.py` on a device and return its output."""
     done = run_logits(name, without_openblas_settings(os.environ))
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
@@ -66,21 +66,21 @@ def logits_on(name: str) -> dict[str, Any]:
 def without_openblas_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Return a copy of an environment without `OPENBLAS_*`.
 
-    `OPENBLAS_CORETYPE` names the host's processor: numpy's OpenBLAS would run instructions that an emulated one lacks.
+    `OPENBLAS_CORETYPE` names the host's processor: OpenBLAS would use instructions that the emulated one lacks.
     """
     return {name: value for name, value in environment.items() if not name.startswith("OPENBLAS_")}
 
 
 def run_logits(name: str, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-    """Run `logits.py` on a device, in an environment, whatever comes of it."""
+    """Run `logits.py` on a device with environment variables; it may fail."""
     device = DEVICES[name]
     if shutil.which(device.command[0]) is None:
         pytest.fail(f"{device.command[0]} is missing; on Debian and Ubuntu: apt install qemu-user")
     for path in (*device.path, Path(device.command[-1])):
         if not path.exists():
-            pytest.fail(f"{path} is missing: {device.needs}")
+            pytest.fail(f"{path} is missing: {device.install_hint}")
     if device.machine == "x86_64" and platform.machine() != "x86_64":
-        pytest.fail("this Python is not one for x86-64, which qemu-x86_64 runs")
+        pytest.fail("qemu-x86_64 needs a Python for x86-64, and this one is not")
     script = Path(__file__).with_name("logits.py")
     return subprocess.run(
         [*device.command, script, ROOT / "artifacts"],
@@ -92,12 +92,12 @@ def run_logits(name: str, environment: Mapping[str, str]) -> "subprocess.Complet
     )
 
 
-def largest_difference(found: dict[str, Any], file: str, case: str) -> float:
-    """Give the largest difference of a logit from the golden one."""
+def largest_difference(output: dict[str, Any], file: str, case: str) -> float:
+    """Return the largest difference between a logit and the golden one."""
     model, name = file.split("/")
     with np.load(ROOT / "artifacts" / model / "golden.npz") as golden:
         expected = golden[name]
-    logits = np.frombuffer(bytes.fromhex(found["logits"][file][case]), np.float32).reshape(expected.shape)
+    logits = np.frombuffer(bytes.fromhex(output["logits"][file][case]), np.float32).reshape(expected.shape)
     return float(np.abs(logits - expected).max())
 
 
@@ -113,28 +113,28 @@ class TestLogits:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_it_is_the_device_that_it_says(device: str) -> None:
+def test_the_machine_is_the_emulated_one(device: str) -> None:
     assert logits_on(device)["machine"] == DEVICES[device].machine
 
 
 def test_the_oldest_packages_are_the_oldest_allowed() -> None:
     versions = logits_on("x86, oldest packages")["versions"]
-    stated = (ROOT / "pyproject.toml").read_text("utf-8")
+    requirements = (ROOT / "pyproject.toml").read_text("utf-8")
     for package, number in versions.items():
-        assert f'"{package}>={number.rpartition(".")[0]}' in stated
+        assert f'"{package}>={number.rpartition(".")[0]}' in requirements
 
 
-def test_another_bit_is_seen() -> None:
-    found = json.loads(json.dumps(logits_on("this processor")))
-    logits = found["logits"]["v2/model.int8.onnx"]
+def test_a_changed_bit_is_noticed() -> None:
+    output = json.loads(json.dumps(logits_on("this processor")))
+    logits = output["logits"]["v2/model.int8.onnx"]
     case = CASES[0]
     logits[case] = ("0" if logits[case][0] != "0" else "1") + logits[case][1:]
-    assert largest_difference(found, "v2/model.int8.onnx", case) > 0
+    assert largest_difference(output, "v2/model.int8.onnx", case) > 0
 
 
 @pytest.mark.parametrize("kept", [False, True])
-def test_emulated_runs_ignore_the_hosts_openblas_settings(kept: bool) -> None:
-    """With the host's settings kept, Nehalem meets an instruction that it lacks."""
+def test_emulated_runs_need_to_drop_openblas_settings(kept: bool) -> None:
+    """With the host's settings, Nehalem meets an instruction that it lacks."""
     host = {**os.environ, "OPENBLAS_CORETYPE": "SkylakeX", "OPENBLAS_L2_SIZE": "1048576"}
     done = run_logits("x86, Nehalem", host if kept else without_openblas_settings(host))
     assert (done.returncode == 0) is not kept, done.stderr
