@@ -157,8 +157,8 @@ _sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
 def _mark_inherited_sessions() -> None:
     """Mark the sessions that a fork copied into this process, and keep them from being destroyed.
 
-    Their threads do not exist here and their locks may be in any state; a destructor would wait for the threads
-    forever. An extra reference keeps it from running.
+    Their threads (of the pool, and of some execution providers) do not exist here and their locks may be in any state,
+    so that a destructor could wait forever. An extra reference keeps it from running.
     """
     for session in list(_sessions):
         session.is_inherited = True

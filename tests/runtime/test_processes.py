@@ -61,7 +61,7 @@ def test_a_predictor_works_in_another_process(method: str, threads: int) -> None
 @pytest.mark.parametrize("use", ["predictor.predict(path)", "del predictor", "None"])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_forked_process_ends_normally(root: Path, samples: Path, use: str, threads: int) -> None:
-    """Destroying the inherited session, whose threads do not exist in the child, would wait forever."""
+    """Destroying the inherited session, whose threads do not exist in the child, could wait forever."""
     code = f"""
 import os, sys
 import numpy as np
