@@ -53,7 +53,7 @@ def claims(seeds: int) -> list[Claim]:
             {"architecture": "v2-linear"},
         ),
         "No final bias": ("final bias", {"architecture": "v2-bias"}),
-        "Batch normalisation": ("no batch normalisation", {"architecture": "v2-no-batchnorm"}),
+        "Batch normalization": ("no batch normalization", {"architecture": "v2-no-batchnorm"}),
         "Learning rate 0.015, not 0.001": (
             "learning rate 0.001",
             {"peak_learning_rate": 0.001, "final_learning_rate": 0.001 / 15},
