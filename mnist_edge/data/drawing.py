@@ -1,7 +1,7 @@
-"""Digits drawn by code: test input where the data set is not at hand, and the golden images.
+"""Draw digits and letters: test input that needs no data set, golden images, sample pictures and outliers.
 
-Each digit is a skeleton of line segments that is bent, slanted, scaled and moved at random and then
-drawn with a round pen of random width. They are legible, not handwriting.
+Each is a skeleton of line segments that is jittered, slanted, scaled and moved at random and then drawn with a round
+pen of random width. The digits are legible but do not imitate handwriting.
 """
 
 from itertools import pairwise
@@ -11,22 +11,21 @@ from numpy.typing import NDArray
 
 from mnist_edge.data.mnist import DIGITS, IMAGE_SIZE, Split
 
-_OVERSAMPLING = 4
-
+_OVERSAMPLING = 4  # samples per pixel, in each direction
 
 _Point = tuple[float, float]
 
 
-def _arc(centre: _Point, radii: _Point, start: float, stop: float) -> list[_Point]:
-    """Give points of an ellipse's arc; angles in degrees, 0 to the right, 90 downwards."""
-    angles = np.radians(np.linspace(start, stop, 17))
+def _arc(center: _Point, radii: _Point, start_degrees: float, stop_degrees: float) -> list[_Point]:
+    """Return 17 points on the arc of an ellipse; 0° points right, 90° down."""
+    angles = np.radians(np.linspace(start_degrees, stop_degrees, 17))
     return [
-        (float(centre[0] + radii[0] * np.cos(angle)), float(centre[1] + radii[1] * np.sin(angle))) for angle in angles
+        (float(center[0] + radii[0] * np.cos(angle)), float(center[1] + radii[1] * np.sin(angle))) for angle in angles
     ]
 
 
-# Strokes as points (x, y), x to the right and y downwards, in a field of -1..1 in height.
-_SKELETONS: tuple[tuple[list[_Point], ...], ...] = (
+# Strokes as points (x, y), x to the right and y down, in a field from -1 to 1 in height.
+_DIGIT_STROKES: tuple[tuple[list[_Point], ...], ...] = (
     (_arc((0, 0), (0.62, 1.0), -90, 270),),
     ([(-0.25, -0.7), (0.05, -1.0), (0.05, 1.0)],),
     ([*_arc((0, -0.45), (0.58, 0.55), 180, 385), (-0.6, 1.0), (0.65, 1.0)],),
@@ -39,9 +38,8 @@ _SKELETONS: tuple[tuple[list[_Point], ...], ...] = (
     ([*_arc((0.0, -0.42), (0.55, 0.55), 0, -360), (0.45, 1.0)],),
 )
 
-
-# Letters that no digit looks like.
-_LETTERS: dict[str, tuple[list[_Point], ...]] = {
+# Letters that do not resemble a digit.
+_LETTER_STROKES: dict[str, tuple[list[_Point], ...]] = {
     "A": ([(-0.6, 1.0), (0.0, -1.0), (0.6, 1.0)], [(-0.35, 0.2), (0.35, 0.2)]),
     "E": ([(0.55, -1.0), (-0.5, -1.0), (-0.5, 1.0), (0.55, 1.0)], [(-0.5, 0.0), (0.4, 0.0)]),
     "F": ([(0.55, -1.0), (-0.5, -1.0), (-0.5, 1.0)], [(-0.5, 0.0), (0.4, 0.0)]),
@@ -76,33 +74,62 @@ def draw_digit(
 
     Args:
         digit: 0 to 9.
-        generator: decides on slant, proportions, position and pen.
-        size: of the square image, in pixels.
+        generator: source of the random slant, proportions, position and pen width.
+        size: width and height of the image, in pixels.
         scale: half the digit's height, as a fraction of `size`.
 
     Returns:
         uint8 `[size, size]`.
     """
-    return _draw(_SKELETONS[digit], generator, size, scale)
+    return _draw(_DIGIT_STROKES[digit], generator, size, scale)
+
+
+def draw_digits(count: int, seed: int = 0) -> Split:
+    """Draw `count` digits, 0 to 9 in turn. The same count and seed give the same images."""
+    generator = np.random.default_rng(seed)
+    labels = (np.arange(count) % DIGITS).astype(np.uint8)
+    images = [draw_digit(int(label), generator) for label in labels]
+    return Split(np.stack(images) if images else np.empty((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8), labels)
 
 
 def draw_letters(count: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Draw letters that no digit looks like, in turn, as `draw_digits` draws digits; uint8 `[count, 28, 28]`."""
+    """Draw `count` letters that do not resemble a digit, in turn; uint8 `[count, 28, 28]`."""
     generator = np.random.default_rng(seed)
-    letters = [_LETTERS[letter] for letter in sorted(_LETTERS)]
+    letters = [_LETTER_STROKES[letter] for letter in sorted(_LETTER_STROKES)]
     return np.stack([_draw(letters[index % len(letters)], generator, IMAGE_SIZE, 0.36) for index in range(count)])
+
+
+def draw_samples() -> dict[str, NDArray[np.uint8]]:
+    """Draw the pictures in `artifacts/samples`, uint8, by file name.
+
+    Returns:
+        A blue 3 on shaded paper, RGB `[H, W, 3]`; a 7 in MNIST's format, grey `[28, 28]`; and a black 5 on a
+        transparent background, RGBA `[H, W, 4]`.
+    """
+    generator = np.random.default_rng(7)
+    ink = draw_digit(3, generator, size=320, scale=0.3)[20:-20, 60:-40, None] / 255
+    shade = np.linspace(1.0, 0.86, ink.shape[0])[:, None] * np.linspace(0.97, 1.0, ink.shape[1])
+    paper = np.array([244, 241, 230]) * shade[..., None] + generator.normal(0, 2.5, (*shade.shape, 1))
+    scan = paper * (1 - ink) + np.array([36, 52, 120]) * ink
+    transparent = np.zeros((96, 80, 4), np.uint8)
+    transparent[..., 3] = draw_digit(5, generator, size=96, scale=0.4)[:, 8:-8]
+    return {
+        "three-on-paper.png": np.rint(scan.clip(0, 255)).astype(np.uint8),
+        "seven-28x28.png": draw_digit(7, generator),
+        "five-transparent.png": transparent,
+    }
 
 
 def _draw(
     skeleton: tuple[list[_Point], ...], generator: np.random.Generator, size: int, scale: float
 ) -> NDArray[np.uint8]:
-    """Bend, slant, scale and move a skeleton at random and draw it with a pen of random width."""
+    """Jitter, slant, scale and move a skeleton at random and draw it with a pen of random width."""
     slant = generator.uniform(-0.05, 0.25)
     stretch = np.array([generator.uniform(0.85, 1.1), generator.uniform(0.92, 1.0)]) * scale
-    turn = generator.uniform(-0.1, 0.1)
+    angle = generator.uniform(-0.1, 0.1)
     middle = 0.5 + generator.uniform(-0.02, 0.02, 2)
     pen_radius = generator.uniform(0.1, 0.17) * scale
-    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
     samples = (np.arange(size * _OVERSAMPLING) + 0.5) / (size * _OVERSAMPLING)
     squared_distance = np.full((len(samples), len(samples)), np.inf)
@@ -121,45 +148,12 @@ def _draw(
 def _squared_distance(
     samples: NDArray[np.float64], start: NDArray[np.float64], stop: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Give each sample point's squared distance, `[rows, columns]`, to a segment between two points (x, y)."""
+    """Return each sample point's squared distance to a line segment between two points (x, y), `[rows, columns]`."""
     along = stop - start
     x, y = samples[None, :] - start[0], samples[:, None] - start[1]
     position = ((x * along[0] + y * along[1]) / (along @ along)).clip(0, 1)
     distance: NDArray[np.float64] = (x - position * along[0]) ** 2 + (y - position * along[1]) ** 2
     return distance
-
-
-def draw_digits(count: int, seed: int = 0) -> Split:
-    """Draw digits 0 to 9 in turn. The same count and seed give the same images.
-
-    Returns:
-        `count` images, uint8 `[count, 28, 28]`, with their labels.
-    """
-    generator = np.random.default_rng(seed)
-    labels = (np.arange(count) % DIGITS).astype(np.uint8)
-    images = [draw_digit(int(label), generator) for label in labels]
-    return Split(np.stack(images) if images else np.empty((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8), labels)
-
-
-def draw_samples() -> dict[str, NDArray[np.uint8]]:
-    """Draw the sample pictures of `artifacts/samples`, by their file's name.
-
-    Returns:
-        Grey `[H, W]`, RGB `[H, W, 3]` or RGBA `[H, W, 4]` pixels: a pen's blue 3 on shaded paper, a
-        7 as MNIST's are, a black 5 on nothing.
-    """
-    generator = np.random.default_rng(7)
-    ink = draw_digit(3, generator, size=320, scale=0.3)[20:-20, 60:-40, None] / 255
-    shade = np.linspace(1.0, 0.86, ink.shape[0])[:, None] * np.linspace(0.97, 1.0, ink.shape[1])
-    paper = np.array([244, 241, 230]) * shade[..., None] + generator.normal(0, 2.5, (*shade.shape, 1))
-    scan = paper * (1 - ink) + np.array([36, 52, 120]) * ink
-    transparent = np.zeros((96, 80, 4), np.uint8)
-    transparent[..., 3] = draw_digit(5, generator, size=96, scale=0.4)[:, 8:-8]
-    return {
-        "three-on-paper.png": np.rint(scan.clip(0, 255)).astype(np.uint8),
-        "seven-28x28.png": draw_digit(7, generator),
-        "five-transparent.png": transparent,
-    }
 
 
 if __name__ == "__main__":  # `make samples`

@@ -1,4 +1,4 @@
-"""Drawn digits: always the same, and fit for what they are used for."""
+"""Drawn digits are reproducible, complete and inside the image."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def test_the_same_seed_draws_the_same_digits() -> None:
     assert not np.array_equal(draw_digits(20, 3).images, draw_digits(20, 4).images)
 
 
-def test_digits_are_bright_on_black_and_inside_the_field() -> None:
+def test_digits_are_bright_on_black_inside_the_image() -> None:
     drawn = draw_digits(50)
     assert drawn.images.shape == (50, 28, 28)
     assert drawn.labels.tolist() == list(range(10)) * 5
@@ -24,13 +24,13 @@ def test_digits_are_bright_on_black_and_inside_the_field() -> None:
     assert (border == 0).all()
 
 
-def test_no_digits_are_no_images() -> None:
+def test_zero_digits_give_an_empty_split() -> None:
     assert draw_digits(0).images.shape == (0, 28, 28)
 
 
-def test_the_committed_samples_are_those_drawn(samples: Path) -> None:
+def test_the_committed_samples_match_the_drawing_code(samples: Path) -> None:
     drawn = draw_samples()
     assert sorted(path.name for path in samples.iterdir()) == sorted(drawn)
     for name, pixels in drawn.items():
         with Image.open(samples / name) as image:
-            assert np.array_equal(np.asarray(image), pixels), f"{name}: draw it anew with: make samples"
+            assert np.array_equal(np.asarray(image), pixels), f"{name} differs; redraw it with: make samples"
