@@ -1,53 +1,56 @@
-"""Digits as other people write them and other devices see them, and things that are no digit.
+"""Augment digits, as other hands write and other devices record them, and make outliers: images without a digit.
 
-Everything works on whole batches, float32 `[N, 1, 28, 28]` in 0..1, on the CPU, and draws from the
-generator that it is given: the same state gives the same batch.
+All functions work on whole batches, float32 `[N, 1, 28, 28]` in 0..1, on the CPU, and draw their random numbers from
+the given generator: the same generator state gives the same batch.
 """
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from msgspec import Meta
 from torch import Generator, Tensor
 from torch.nn import functional
 
 from mnist_edge.data.mnist import IMAGE_SIZE
 
-_CUT_OFF = 0.02
-_LETTER_KINDS = 4
-"""As many of the outliers are letters as of so many other kinds."""
-_TURNED_DIGITS = (2, 3, 4, 5, 7)
-"""Digits that are none when they lie on their side."""
+Share = Annotated[float, Meta(ge=0, le=1)]
+_Deviation = Annotated[float, Meta(ge=0)]
+
+_BLACK_BELOW = 0.02  # changing the contrast leaves darker pixels black
+_LETTER_WEIGHT = 4  # letters are four times as likely as each other kind of outlier
+_TURNABLE_DIGITS = (2, 3, 4, 5, 7)  # do not look like a digit when turned by 90 degrees
 
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """How far images are changed: deviations of the movements, and shares of the images that the rest happens to.
+    """How often and how strongly a training batch is changed."""
 
-    `moved_only_share` of each batch is moved and bent, and otherwise left as it is.
-    """
+    moved_only_share: Share  # of each batch: these images are moved, but get none of the changes further down
 
-    moved_only_share: float
-    rotation_degrees: float
-    log_scale: float
-    shear: float
-    shift_pixels: float
-    bend_pixels: float
-    stroke_share: float
-    low_resolution_share: float
-    gap_share: float
-    blur_share: float
-    contrast_share: float
-    noise_share: float
-    line_share: float
-    stray_stroke_share: float
+    # Standard deviations of the random movement of every image
+    rotation_degrees: _Deviation
+    log_scale: _Deviation  # natural logarithm of the factor, drawn for width and height separately
+    shear: _Deviation  # horizontal shift in pixels for each pixel of height
+    shift_pixels: _Deviation  # horizontally and vertically
+    bend_pixels: _Deviation  # displacement of the control points of a smooth distortion, 5x5 over the image
+
+    # Shares of the other images that get each change, independently of each other
+    stroke_share: Share  # thicker or thinner strokes
+    low_resolution_share: Share  # 8x8 to 17x17 pixels, enlarged again
+    gap_share: Share  # strokes that fade in places
+    blur_share: Share
+    contrast_share: Share  # harder or softer edges
+    noise_share: Share
+    line_share: Share  # a piece of a straight line, as of ruled paper
+    stray_stroke_share: Share  # a thin, fainter scribble over the digit
 
 
 def augment(images: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
-    """Give a batch of changed images; the first `moved_only_share` are only moved."""
+    """Return an augmented copy of a batch; the first `moved_only_share` of it are only moved."""
     moved = move(images, settings, generator)
-    kept = round(settings.moved_only_share * len(images))
-    changed = moved[kept:]
+    changed = moved[round(settings.moved_only_share * len(images)) :]  # a view of `moved`
     for share, change in (
         (settings.stroke_share, _change_strokes),
         (settings.low_resolution_share, _lower_resolution),
@@ -65,10 +68,10 @@ def augment(images: Tensor, settings: Augmentation, generator: Generator) -> Ten
 
 
 def move(images: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
-    """Turn, scale, slant, shift and bend each image in its own way."""
+    """Rotate, scale, shear, shift and bend each image at random."""
     count = len(images)
-    angle, shear = (torch.randn(count, generator=generator) for _ in range(2))
-    angle, shear = angle * math.radians(settings.rotation_degrees), shear * settings.shear
+    angle = torch.randn(count, generator=generator) * math.radians(settings.rotation_degrees)
+    shear = torch.randn(count, generator=generator) * settings.shear
     scale = (torch.randn(count, 2, generator=generator) * settings.log_scale).exp()
     shift = torch.randn(count, 2, generator=generator) * settings.shift_pixels / (IMAGE_SIZE / 2)
     cosine, sine = angle.cos() * scale[:, 0], angle.sin() * scale[:, 1]
@@ -82,44 +85,49 @@ def move(images: Tensor, settings: Augmentation, generator: Generator) -> Tensor
     return functional.grid_sample(images, grid + smooth.permute(0, 2, 3, 1), align_corners=False)
 
 
-def outliers(
+def make_outliers(
     images: Tensor, labels: Tensor, letters: Tensor, count: int, settings: Augmentation, generator: Generator
 ) -> Tensor:
-    """Make `count` images that show no digit, of code, of letters, and of pieces of a batch of digits.
+    """Return `count` images that show no digit, made of letters, of a batch of digits, and from nothing.
 
-    Letters, scribbles, blots, noise, two digits over each other, two side by side, and digits on their side.
+    The kinds are scribbles, letters, blots, noise, two digits on top of each other, two digits side by side, and digits
+    turned by 90 degrees to either side.
     """
-    first, second = (torch.randint(len(images), (count,), generator=generator) for _ in range(2))
-    one, other = (move(images[chosen], settings, generator) for chosen in (first, second))
-    pair = functional.interpolate(
-        torch.cat([one, other], 3), size=(IMAGE_SIZE, IMAGE_SIZE), mode="bilinear", antialias=True, align_corners=False
+    chosen, partners = (torch.randint(len(images), (count,), generator=generator) for _ in range(2))
+    digits, other_digits = (move(images[indices], settings, generator) for indices in (chosen, partners))
+    side_by_side = functional.interpolate(
+        torch.cat([digits, other_digits], 3),
+        size=(IMAGE_SIZE, IMAGE_SIZE),
+        mode="bilinear",
+        antialias=True,
+        align_corners=False,
     )
-    lying = one.transpose(2, 3).flip(3)
-    can_lie = torch.isin(labels[first], torch.tensor(_TURNED_DIGITS))[:, None, None, None]
-    scribbled = _scribbles(count, generator, 0.7, 2.0)
-    lettered = letters[torch.randint(len(letters), (count,), generator=generator)]
+    turned = digits.transpose(2, 3).flip(3)
+    can_turn = torch.isin(labels[chosen], torch.tensor(_TURNABLE_DIGITS))[:, None, None, None]
+    scribbles = _scribbles(count, generator, 0.7, 2.0)
+    chosen_letters = letters[torch.randint(len(letters), (count,), generator=generator)]
     kinds = (
-        scribbled,
-        torch.maximum(scribbled, _scribbles(count, generator, 0.7, 2.0)),
-        *(move(lettered, settings, generator) for _ in range(_LETTER_KINDS)),
+        scribbles,
+        torch.maximum(scribbles, _scribbles(count, generator, 0.7, 2.0)),
+        *(move(chosen_letters, settings, generator) for _ in range(_LETTER_WEIGHT)),
         _blots(count, generator),
         _noise(count, generator),
-        torch.maximum(one, other.roll(5, 3)),
-        pair,
-        torch.where(can_lie, lying, scribbled),
-        torch.where(can_lie, lying.flip(2).flip(3), scribbled),
+        torch.maximum(digits, other_digits.roll(5, 3)),
+        side_by_side,
+        torch.where(can_turn, turned, scribbles),
+        torch.where(can_turn, turned.flip(2).flip(3), scribbles),
     )
     kind = torch.randint(len(kinds), (count,), generator=generator)
     return torch.stack(kinds)[kind, torch.arange(count)]
 
 
 def _uniform(count: int, low: float, high: float, generator: Generator) -> Tensor:
-    """Give a number for each image, `[N, 1, 1, 1]`."""
+    """Return a random number for each image, `[N, 1, 1, 1]`."""
     return low + (high - low) * torch.rand(count, 1, 1, 1, generator=generator)
 
 
 def _change_strokes(images: Tensor, generator: Generator) -> Tensor:
-    """Make strokes up to a pixel wider on both sides, or half a pixel narrower."""
+    """Make strokes up to about a pixel wider, or half a pixel narrower, on both sides."""
     wider, narrower = functional.max_pool2d(images, 3, 1, 1), -functional.max_pool2d(-images, 3, 1, 1)
     amount = _uniform(len(images), 0, 0.9, generator)
     widens = _uniform(len(images), 0, 1, generator) < 0.6
@@ -127,14 +135,14 @@ def _change_strokes(images: Tensor, generator: Generator) -> Tensor:
 
 
 def _lower_resolution(images: Tensor, generator: Generator) -> Tensor:
-    """Show images as 8×8 to 17×17 pixels would have, the same for the batch."""
+    """Reduce a batch to one random resolution of 8×8 to 17×17 pixels, and enlarge it again."""
     side = int(torch.randint(8, 18, (1,), generator=generator))
     small = functional.interpolate(images, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
     return functional.interpolate(small, size=images.shape[2:], mode="bilinear", align_corners=False)
 
 
 def _leave_gaps(images: Tensor, generator: Generator) -> Tensor:
-    """Let strokes fade here and there."""
+    """Let strokes fade in places, as a pen with changing pressure leaves them."""
     coarse = torch.randn(len(images), 1, 7, 7, generator=generator)
     pressure = functional.interpolate(coarse, size=images.shape[2:], mode="bicubic", align_corners=True)
     return images * ((pressure + _uniform(len(images), 0.6, 1.6, generator)) * 3).clamp(0, 1)
@@ -147,9 +155,9 @@ def _blur(images: Tensor, generator: Generator) -> Tensor:
 
 
 def _change_contrast(images: Tensor, generator: Generator) -> Tensor:
-    """Make the edges of strokes softer or harder, and strokes a little narrower or wider by it."""
+    """Make the edges of strokes softer or harder, which also makes strokes a little narrower or wider."""
     gain, middle = _uniform(len(images), 0.7, 2.2, generator), _uniform(len(images), 0.35, 0.65, generator)
-    return ((images - middle) * gain + 0.5).clamp(0, 1) * (images > _CUT_OFF)
+    return ((images - middle) * gain + 0.5).clamp(0, 1) * (images > _BLACK_BELOW)
 
 
 def _add_noise(images: Tensor, generator: Generator) -> Tensor:
@@ -158,7 +166,7 @@ def _add_noise(images: Tensor, generator: Generator) -> Tensor:
 
 
 def _add_line(images: Tensor, generator: Generator) -> Tensor:
-    """Draw a piece of a straight line, mostly near an edge: what is left of a rule or a frame."""
+    """Draw a piece of a straight line, mostly near an edge, as a ruled line or a frame leaves behind."""
     count = len(images)
     place = torch.randint(IMAGE_SIZE, (count, 1), generator=generator)
     near_edge = torch.where(place < IMAGE_SIZE // 2, place // 4, IMAGE_SIZE - 1 - (place - IMAGE_SIZE // 2) // 4)
@@ -178,22 +186,22 @@ def _add_stray_stroke(images: Tensor, generator: Generator) -> Tensor:
     return torch.maximum(images, strokes * _uniform(len(images), 0.3, 0.9, generator))
 
 
-def _scribbles(count: int, generator: Generator, least_radius: float, largest_radius: float) -> Tensor:
-    """Draw a bent or a broken line through six points each, with a pen of random radius in pixels."""
+def _scribbles(count: int, generator: Generator, min_radius_pixels: float, max_radius_pixels: float) -> Tensor:
+    """Draw a Bézier curve or a polygonal line of six random points in each image, with a pen of random radius."""
     points = 3 + 22 * torch.rand(count, 6, 2, generator=generator)
     steps = torch.linspace(0, 1, 40)
     order = points.shape[1] - 1
-    bent = torch.stack([math.comb(order, k) * steps**k * (1 - steps) ** (order - k) for k in range(order + 1)], 1)
+    bernstein = torch.stack([math.comb(order, k) * steps**k * (1 - steps) ** (order - k) for k in range(order + 1)], 1)
     place = (steps * order).clamp(max=order - 1e-4)
-    broken = (1 - (place[:, None] - torch.arange(order + 1.0)).abs()).clamp(min=0)
+    hats = (1 - (place[:, None] - torch.arange(order + 1.0)).abs()).clamp(min=0)
     middle = IMAGE_SIZE / 2
-    is_bent = torch.rand(count, 1, 1, generator=generator) < 0.5
-    path = torch.where(is_bent, middle + 1.6 * (bent @ points - middle), broken @ points)
+    is_curve = torch.rand(count, 1, 1, generator=generator) < 0.5
+    path = torch.where(is_curve, middle + 1.6 * (bernstein @ points - middle), hats @ points)
     pixels = torch.arange(IMAGE_SIZE)
     across = (path[:, :, None, None, 0] - pixels) ** 2
     down = (path[:, :, None, None, 1] - pixels[:, None]) ** 2
     distance = (across + down).amin(1, keepdim=True).sqrt()
-    return (1 + _uniform(count, least_radius, largest_radius, generator) - distance).clamp(0, 1)
+    return (1 + _uniform(count, min_radius_pixels, max_radius_pixels, generator) - distance).clamp(0, 1)
 
 
 def _blots(count: int, generator: Generator) -> Tensor:
@@ -205,8 +213,8 @@ def _blots(count: int, generator: Generator) -> Tensor:
 
 
 def _noise(count: int, generator: Generator) -> Tensor:
-    """Give even noise, or single pixels."""
+    """Return noise at every pixel, or bright single pixels."""
     levels = torch.rand(count, 1, IMAGE_SIZE, IMAGE_SIZE, generator=generator)
-    struck = torch.rand(levels.shape, generator=generator) < _uniform(count, 0.02, 0.6, generator)
-    even = _uniform(count, 0, 1, generator) < 0.5
-    return torch.where(even, levels * _uniform(count, 0.1, 1, generator), struck * levels.clamp(min=0.4))
+    is_bright = torch.rand(levels.shape, generator=generator) < _uniform(count, 0.02, 0.6, generator)
+    is_dense = _uniform(count, 0, 1, generator) < 0.5
+    return torch.where(is_dense, levels * _uniform(count, 0.1, 1, generator), is_bright * levels.clamp(min=0.4))

@@ -20,7 +20,7 @@ from mnist_edge.data.mnist import Split
 from mnist_edge.errors import UnknownNameError
 from mnist_edge.evaluation.metrics import Evaluation
 from mnist_edge.machine import installed_versions
-from mnist_edge.training.augmentation import augment, outliers
+from mnist_edge.training.augmentation import augment, make_outliers
 from mnist_edge.training.checkpoint import TrainingFacts
 from mnist_edge.training.models import build_model
 from mnist_edge.training.optimizers import RecipeOptimizer
@@ -211,7 +211,7 @@ def _logits_and_loss(
         digits = images.to("cpu").float() / 255
         changed = augment(digits, recipe.augmentation, generator)
         if recipe.outliers:
-            strange = outliers(digits, labels.to("cpu"), letters, recipe.outliers, recipe.augmentation, generator)
+            strange = make_outliers(digits, labels.to("cpu"), letters, recipe.outliers, recipe.augmentation, generator)
             changed = torch.cat([changed, strange])
         shown = (changed * 255).to(images.device)
     logits, undecided = model(shown), None
