@@ -94,13 +94,9 @@ def make_outliers(
     turned by 90 degrees to either side.
     """
     chosen, partners = (torch.randint(len(images), (count,), generator=generator) for _ in range(2))
-    digits, other_digits = (move(images[indices], settings, generator) for indices in (chosen, partners))
+    digits, others = (move(images[indices], settings, generator) for indices in (chosen, partners))
     side_by_side = functional.interpolate(
-        torch.cat([digits, other_digits], 3),
-        size=(IMAGE_SIZE, IMAGE_SIZE),
-        mode="bilinear",
-        antialias=True,
-        align_corners=False,
+        torch.cat([digits, others], 3), size=images.shape[2:], mode="bilinear", antialias=True, align_corners=False
     )
     turned = digits.transpose(2, 3).flip(3)
     can_turn = torch.isin(labels[chosen], torch.tensor(_TURNABLE_DIGITS))[:, None, None, None]
@@ -112,7 +108,7 @@ def make_outliers(
         *(move(chosen_letters, settings, generator) for _ in range(_LETTER_WEIGHT)),
         _blots(count, generator),
         _noise(count, generator),
-        torch.maximum(digits, other_digits.roll(5, 3)),
+        torch.maximum(digits, others.roll(5, 3)),
         side_by_side,
         torch.where(can_turn, turned, scribbles),
         torch.where(can_turn, turned.flip(2).flip(3), scribbles),
