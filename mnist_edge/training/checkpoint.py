@@ -1,4 +1,4 @@
-"""Trained weights with the facts of their training, in one safetensors file (no pickle)."""
+"""Save and load trained weights, with the facts of their training, as one safetensors file (no pickle)."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -23,84 +23,81 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """What is known of a training: the recipe's values, the seed, measured figures and versions."""
+    """How a network was trained, and the result."""
 
-    recipe: dict[str, Any]
+    recipe: dict[str, Any]  # the values of a `Recipe`, exactly as the file has them
     seed: int
-    metrics: dict[str, float] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)  # accuracies, 0..1
+    versions: dict[str, str] = field(default_factory=dict)  # of packages
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A network in evaluation mode, its training's facts and the SHA-256 of its file."""
+    """A trained network, as loaded from a file."""
 
     architecture: str
-    model: nn.Module
+    model: nn.Module  # in evaluation mode
     facts: TrainingFacts
-    sha256: str
+    sha256: str  # of the file
 
 
 def save_checkpoint(path: Path, architecture: str, model: nn.Module, facts: TrainingFacts) -> None:
-    """Write a checkpoint atomically; a former one stays whole if this is interrupted.
+    """Write a checkpoint atomically: if interrupted, the previous file stays intact.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    metadata = {"architecture": architecture, **asdict(facts)}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_tensors(path, tensors, metadata)
+    save_tensors(path, model.state_dict(), {"architecture": architecture, **asdict(facts)})
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
-    """Write tensors and what is known of them into one safetensors file, atomically.
+    """Write tensors and JSON-compatible metadata to one safetensors file, atomically.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    # One entry, since safetensors writes several in no fixed order.
+    # A single metadata entry, because safetensors does not write several in a fixed order.
     content = json.dumps({"format": _FORMAT, **metadata}, sort_keys=True)
-    write_bytes(path, save(tensors, {_METADATA_KEY: content}))
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_bytes(path, save(contiguous, {_METADATA_KEY: content}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `save_tensors` wrote: tensors by name, and what is known of them.
+    """Read the tensors and the metadata that `save_tensors` wrote.
 
     Raises:
-        CheckpointError: there is no such file, or it is damaged or of another format.
+        CheckpointError: the file does not exist, is damaged or has another format.
     """
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint at {path}. Train one with: mnist-edge train")
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(_METADATA_KEY)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, ValueError) as error:
         raise CheckpointError(f"{path}: no safetensors file, or a damaged one ({error})") from error
     if text is None:
-        raise CheckpointError(f"{path}: no checkpoint of mnist-edge: its metadata is missing")
+        raise CheckpointError(f"{path}: not a checkpoint of mnist-edge: it has no metadata of this program")
     try:
-        metadata = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        metadata = msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise CheckpointError(f"{path}: unusable metadata ({error})") from error
-    if not isinstance(metadata, dict):
-        raise CheckpointError(f"{path}: unusable metadata")
     if metadata.get("format") != _FORMAT:
-        raise CheckpointError(f"{path}: format {metadata.get('format')}, this version reads {_FORMAT}")
+        raise CheckpointError(f"{path}: format {metadata.get('format')}, but this version reads format {_FORMAT}")
     return tensors, metadata
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint and check that it fits its architecture.
+    """Read a checkpoint and check that its tensors match its architecture.
 
     Raises:
-        CheckpointError: there is no such file, or it is damaged, no checkpoint of this project, another architecture's
-            tensors, or values that are not finite.
+        CheckpointError: the file does not exist, is damaged or not a checkpoint of this project, its recipe is out of
+            bounds, or its tensors are another architecture's or not finite.
     """
     tensors, metadata = load_tensors(path)
     try:
         facts = msgspec.convert(metadata, TrainingFacts)
-        msgspec.convert(facts.recipe, Recipe)  # the export describes it
+        msgspec.convert(facts.recipe, Recipe)  # checks fields and bounds
         architecture = str(metadata["architecture"])
         model = build_model(architecture)
     except (KeyError, msgspec.ValidationError, UnknownNameError) as error:
@@ -115,13 +112,10 @@ def _check_tensors(path: Path, tensors: dict[str, Tensor], model: nn.Module) -> 
     if missing := expected.keys() - tensors.keys():
         raise CheckpointError(f"{path}: lacks the tensors {', '.join(sorted(missing))}")
     if extra := tensors.keys() - expected.keys():
-        raise CheckpointError(f"{path}: holds tensors that the network has not: {', '.join(sorted(extra))}")
+        raise CheckpointError(f"{path}: has tensors that the network does not have: {', '.join(sorted(extra))}")
     for name, tensor in tensors.items():
-        wanted = expected[name]
-        if tensor.shape != wanted.shape or tensor.dtype != wanted.dtype:
-            raise CheckpointError(
-                f"{path}: {name} is {tensor.dtype} {list(tensor.shape)}; "
-                f"the network has {wanted.dtype} {list(wanted.shape)}"
-            )
+        actual, required = (f"{values.dtype} {list(values.shape)}" for values in (tensor, expected[name]))
+        if actual != required:
+            raise CheckpointError(f"{path}: {name} is {actual}; the network needs {required}")
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise CheckpointError(f"{path}: {name} holds values that are not finite")
+            raise CheckpointError(f"{path}: {name} has values that are not finite")

@@ -1,4 +1,4 @@
-"""A network as a list of layers: what each gives out, holds and computes."""
+"""List the layers of a network with their output shapes, parameters and multiply-adds."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,33 +12,31 @@ from mnist_edge.data.mnist import IMAGE_SIZE
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer, for one image.
+    """One layer of a network."""
 
-    `output_shape` is without the batch. `multiply_adds` counts those of convolutions and linear
-    layers, as is usual; additions of a bias and comparisons are left out.
-    """
-
-    name: str
-    kind: str
-    inputs: tuple[str, ...]
-    output_shape: tuple[int, ...]
+    name: str  # the module's path (`blocks.0.1`), or the function's name (`add_1`)
+    kind: str  # the module's class, or the function's name
+    inputs: tuple[str, ...]  # names of the layers that it reads
+    output_shape: tuple[int, ...]  # of one image, without the batch dimension
     parameters: int
-    multiply_adds: int
+    multiply_adds: int  # for one image, of convolutions and linear layers only and without biases, as is customary
     parameter_bytes: int
 
 
 class _LeafTracer(fx.Tracer):
-    """Traces into modules that hold others, and takes each of the rest as one layer."""
+    """Treats every module without children as one layer."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:  # noqa: ARG002
         return not any(m.children())
 
 
 def layers_of(model: nn.Module) -> list[Layer]:
-    """List the layers of a network in the order of their computation."""
+    """Return the layers of a network in the order in which they are computed."""
     graph = _LeafTracer().trace(model)
     training = model.training
-    traced = fx.GraphModule(model.eval(), graph)  # in training, batch normalisation would learn from the example
+    traced = fx.GraphModule(
+        model.eval(), graph
+    )  # in training mode, batch normalization would learn from the zeros below
     ShapeProp(traced).propagate(torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8))
     model.train(training)
     return [_layer(node, model) for node in graph.nodes if node.op not in ("placeholder", "output")]
@@ -47,20 +45,19 @@ def layers_of(model: nn.Module) -> list[Layer]:
 def _layer(node: fx.Node, model: nn.Module) -> Layer:
     shape = tuple(node.meta["tensor_meta"].shape[1:])
     module = model.get_submodule(str(node.target)) if node.op == "call_module" else None
-    held = list(module.parameters()) if module is not None else []
+    parameters = list(module.parameters()) if module is not None else []
     return Layer(
         name=_name(node),
         kind=type(module).__name__ if module is not None else _name(node),
         inputs=tuple(_name(source) for source in node.all_input_nodes),
         output_shape=shape,
-        parameters=sum(tensor.numel() for tensor in held),
+        parameters=sum(tensor.numel() for tensor in parameters),
         multiply_adds=_multiply_adds(module, shape),
-        parameter_bytes=sum(tensor.numel() * tensor.element_size() for tensor in held),
+        parameter_bytes=sum(tensor.numel() * tensor.element_size() for tensor in parameters),
     )
 
 
 def _name(node: fx.Node) -> str:
-    """Give a layer's name: the module's path, or the function's name (`add_1`)."""
     return str(node.target) if node.op == "call_module" else node.name
 
 
@@ -73,18 +70,18 @@ def _multiply_adds(module: nn.Module | None, output_shape: Sequence[int]) -> int
 
 
 def total_multiply_adds(layers: Iterable[Layer]) -> int:
-    """Sum the multiply-adds of one image."""
+    """Return the multiply-adds of all layers for one image."""
     return sum(layer.multiply_adds for layer in layers)
 
 
 def mermaid(layers: Sequence[Layer]) -> str:
-    """Draw layers as a Mermaid flow chart, as Markdown pages show them."""
+    """Return a Mermaid flowchart of layers, for Markdown pages."""
     numbers = {layer.name: f"n{index}" for index, layer in enumerate(layers)}
     lines = ["flowchart TD", f'    input(["image 1×{IMAGE_SIZE}×{IMAGE_SIZE}"])']
     for layer in layers:
         shape = "×".join(map(str, layer.output_shape))
-        held = f"<br/>{layer.parameters:,} parameters" if layer.parameters else ""
-        lines.append(f'    {numbers[layer.name]}["{layer.kind}<br/>{shape}{held}"]')
+        parameters = f"<br/>{layer.parameters:,} parameters" if layer.parameters else ""
+        lines.append(f'    {numbers[layer.name]}["{layer.kind}<br/>{shape}{parameters}"]')
         lines.extend(f"    {numbers.get(source, 'input')} --> {numbers[layer.name]}" for source in layer.inputs)
     lines.append('    output(["logits"])')
     lines.append(f"    {numbers[layers[-1].name]} --> output")

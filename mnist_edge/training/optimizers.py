@@ -1,4 +1,4 @@
-"""The optimisers and learning rates of the recipes."""
+"""Optimizers and learning-rate schedules of the recipes."""
 
 import math
 
@@ -9,43 +9,39 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from mnist_edge.training.recipes import Recipe
 
-_REMEMBERED: dict[type[Optimizer], tuple[str, ...]] = {
+_STATE_NAMES: dict[type[Optimizer], tuple[str, ...]] = {
     torch.optim.Adam: ("step", "exp_avg", "exp_avg_sq"),
     torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq"),
     torch.optim.Muon: ("momentum_buffer",),
 }
-"""What each optimiser has in its state for every parameter."""
+"""The tensors that each optimizer keeps for every parameter."""
 
 
 class RecipeOptimizer:
-    """What changes a network's parameters by a recipe: one or two of PyTorch's optimisers, and their schedule.
+    """One or two of PyTorch's optimizers with a common schedule, as a recipe sets them.
 
-    Muon (K. Jordan, "Muon: An optimizer for hidden layers in neural networks", 2024) takes the layers between
-    the first and the last, and the first where the recipe says so; a convolution's kernels count as a matrix with a row
-    for each output channel. AdamW takes the rest, biases and normalisations.
+    Muon (K. Jordan, "Muon: An optimizer for hidden layers in neural networks", 2024) updates the layers between the
+    first and the last, and the first if the recipe says so. It sees the kernels of a convolution as a matrix with one
+    row for each output channel. AdamW updates everything else, including biases and normalization.
     """
 
     def __init__(self, model: nn.Module, recipe: Recipe, steps: int) -> None:
-        """Begin with the rates of the first of `steps`. The kernels must lie in memory channels last."""
+        """Prepare the first of `steps` steps. The model's kernels must be in channels-last memory format."""
         self._kernels: list[Tensor] = []
-        self._matrices: list[nn.Parameter] = []
+        self._matrices: list[nn.Parameter] = []  # views of the kernels
+        rate, decay = recipe.peak_learning_rate, recipe.weight_decay
         if recipe.muon_learning_rate is None:
             self._optimizers: list[Optimizer] = [
-                torch.optim.Adam(
-                    model.parameters(), lr=recipe.peak_learning_rate, weight_decay=recipe.weight_decay, fused=True
-                )
+                torch.optim.Adam(model.parameters(), lr=rate, weight_decay=decay, fused=True)
             ]
         else:
             layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
-            self._kernels.extend(layer.weight for layer in layers[0 if recipe.muon_first_layer else 1 : -1])
+            self._kernels = [layer.weight for layer in layers[0 if recipe.muon_first_layer else 1 : -1]]
             self._matrices = [nn.Parameter(_rows(kernel.detach()).view(len(kernel), -1)) for kernel in self._kernels]
-            inner = {id(kernel) for kernel in self._kernels}
-            others = [parameter for parameter in model.parameters() if id(parameter) not in inner]
-            decay = recipe.weight_decay
+            muon_ids = {id(kernel) for kernel in self._kernels}
+            others = [parameter for parameter in model.parameters() if id(parameter) not in muon_ids]
             self._optimizers = [
-                torch.optim.AdamW(
-                    others, lr=recipe.peak_learning_rate, betas=(0.9, 0.95), weight_decay=decay, fused=True
-                ),
+                torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.95), weight_decay=decay, fused=True),
                 torch.optim.Muon(
                     self._matrices, lr=recipe.muon_learning_rate, weight_decay=decay, ns_steps=recipe.muon_iterations
                 ),
@@ -55,7 +51,7 @@ class RecipeOptimizer:
         ]
 
     def step(self) -> None:
-        """Change all parameters by their gradients, and the rates to those of the next step."""
+        """Update all parameters from their gradients, and advance the schedule."""
         for matrix, kernel in zip(self._matrices, self._kernels, strict=True):
             matrix.grad = None if kernel.grad is None else _rows(kernel.grad).reshape(matrix.shape)
         for optimizer, schedule in zip(self._optimizers, self._schedules, strict=True):
@@ -63,16 +59,16 @@ class RecipeOptimizer:
             schedule.step()
 
     def tensors(self) -> dict[str, Tensor]:
-        """Give what the optimisers remember from step to step, by optimiser, parameter and name."""
+        """Return the optimizers' states, named `optimizer.parameter.name`, for `restore`."""
         return {
             f"{number}.{index}.{name}": value
             for number, optimizer in enumerate(self._optimizers)
-            for index, remembered in optimizer.state_dict()["state"].items()
-            for name, value in remembered.items()
+            for index, state in optimizer.state_dict()["state"].items()
+            for name, value in state.items()
         }
 
     def restore(self, tensors: dict[str, Tensor], steps: int) -> None:
-        """Go on where another, of the same recipe and network, had these `tensors` after so many steps.
+        """Restore the state saved after `steps` steps.
 
         Raises:
             KeyError: a tensor is missing.
@@ -81,7 +77,7 @@ class RecipeOptimizer:
         for number, (optimizer, schedule) in enumerate(zip(self._optimizers, self._schedules, strict=True)):
             (group,) = optimizer.param_groups
             for index, parameter in enumerate(group["params"]):
-                for name in _REMEMBERED[type(optimizer)]:
+                for name in _STATE_NAMES[type(optimizer)]:
                     saved = tensors[f"{number}.{index}.{name}"]
                     like = saved if name == "step" else torch.empty_like(parameter)
                     optimizer.state[parameter][name] = like.detach().clone().copy_(saved)
@@ -90,17 +86,17 @@ class RecipeOptimizer:
 
 
 def rate_factor(recipe: Recipe, step: int, steps: int) -> float:
-    """Give a step's learning rate as a share of the peak; steps count from 0."""
+    """Return the learning rate of a step, counted from 0 to `steps`, relative to its peak."""
     warmup = recipe.warmup_share * steps
     if step < warmup:
         return (step + 1) / warmup
     final = recipe.final_learning_rate / recipe.peak_learning_rate
     steady = warmup + recipe.steady_share * steps
-    done = max(0.0, step - steady) / max(1.0, steps - steady)
-    left = 1 - done if recipe.decay == "linear" else 0.5 * (1 + math.cos(math.pi * done))
-    return final + (1 - final) * left
+    decayed = max(0.0, step - steady) / max(1.0, steps - steady)
+    remaining = 1 - decayed if recipe.decay == "linear" else 0.5 * (1 + math.cos(math.pi * decayed))
+    return final + (1 - final) * remaining
 
 
 def _rows(kernel: Tensor) -> Tensor:
-    """See a kernel in the order that it lies in memory, channels last, so that a matrix can share it."""
+    """Return a view of a kernel in its channels-last memory order, so that a matrix can share its memory."""
     return kernel if kernel.ndim == 2 else kernel.permute(0, 2, 3, 1)

@@ -1,4 +1,4 @@
-"""Checkpoints: what is written is read back, and nothing else is accepted."""
+"""Checkpoints load as they were saved, and anything else is refused."""
 
 import json
 from collections.abc import Callable
@@ -18,12 +18,12 @@ from mnist_edge.training.checkpoint import TrainingFacts, load_checkpoint, save_
 from mnist_edge.training.models import build_model
 from mnist_edge.training.recipes import find_recipe
 
-RECIPE = json.loads(json.dumps(asdict(find_recipe("v1", "reference"))))  # as a file gives it back
+RECIPE = json.loads(json.dumps(asdict(find_recipe("v1", "reference"))))  # as read from a file
 FACTS = TrainingFacts(RECIPE, seed=3, metrics={"test_accuracy": 0.5}, versions={"torch": "2"})
 
 
 @pytest.mark.parametrize("architecture", ["v1", "v2"])
-def test_what_was_saved_is_loaded(tmp_path: Path, architecture: str) -> None:
+def test_a_checkpoint_loads_as_it_was_saved(tmp_path: Path, architecture: str) -> None:
     path = tmp_path / "new" / "checkpoint.safetensors"
     model = build_model(architecture)
     save_checkpoint(path, architecture, model, FACTS)
@@ -92,7 +92,21 @@ def _no_epochs(_: dict[str, Tensor], metadata: dict[str, Any]) -> None:
     del metadata["recipe"]["epochs"]
 
 
-def _worded_metrics(_: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+def _zero_epochs(_: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    metadata["recipe"]["epochs"] = 0
+
+
+def _share_above_1(_: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    metadata["recipe"]["warmup_share"] = 1.5
+
+
+def _unbounded_augmentation(_: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    augmentation = find_recipe("v1", "deploy").augmentation
+    assert augmentation is not None
+    metadata["recipe"]["augmentation"] = {**asdict(augmentation), "shear": -1.0}
+
+
+def _text_as_accuracy(_: dict[str, Tensor], metadata: dict[str, Any]) -> None:
     metadata["metrics"]["test_accuracy"] = "good"
 
 
@@ -100,19 +114,22 @@ def _worded_metrics(_: dict[str, Tensor], metadata: dict[str, Any]) -> None:
     ("spoil", "problem"),
     [
         (_drop, "lacks the tensors head.4.bias"),
-        (_add, "holds tensors that the network has not: extra"),
-        (_reshape, r"head.4.bias is torch.float32 \[11\]; the network has torch.float32 \[10\]"),
+        (_add, "has tensors that the network does not have: extra"),
+        (_reshape, r"head.4.bias is torch.float32 \[11\]; the network needs torch.float32 \[10\]"),
         (_retype, "head.4.bias is torch.float64"),
-        (_nan, "head.4.bias holds values that are not finite"),
-        (_other_format, "format 99, this version reads 1"),
+        (_nan, "head.4.bias has values that are not finite"),
+        (_other_format, "format 99, but this version reads format 1"),
         (_other_architecture, "there is no model 'v3'"),
         (_swapped_architecture, "lacks the tensors"),
         (_no_seed, "unusable metadata"),
         (_no_epochs, "unusable metadata .*missing required field `epochs`"),
-        (_worded_metrics, "unusable metadata .*Expected `float`, got `str`"),
+        (_zero_epochs, r"unusable metadata .*Expected `int` >= 1 - at `\$.epochs`"),
+        (_share_above_1, r"unusable metadata .*Expected `float` <= 1.0 - at `\$.warmup_share`"),
+        (_unbounded_augmentation, r"unusable metadata .*>= 0.0 - at `\$.augmentation.shear`"),
+        (_text_as_accuracy, "unusable metadata .*Expected `float`, got `str`"),
     ],
 )
-def test_a_checkpoint_that_does_not_fit_is_refused(
+def test_an_inconsistent_checkpoint_is_refused(
     tmp_path: Path, spoil: Callable[[dict[str, Tensor], dict[str, Any]], None], problem: str
 ) -> None:
     path = tmp_path / "checkpoint.safetensors"
@@ -124,7 +141,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(
 
 
 @pytest.mark.parametrize("metadata", ["{", "[" * 100_000, "[1]", "null"])
-def test_metadata_that_are_none_are_refused(tmp_path: Path, metadata: str) -> None:
+def test_metadata_that_is_not_an_object_is_refused(tmp_path: Path, metadata: str) -> None:
     path = tmp_path / "checkpoint.safetensors"
     save_file(_parts(path)[0], path, {"mnist_edge": metadata})
     with pytest.raises(CheckpointError, match="unusable metadata"):
@@ -132,7 +149,7 @@ def test_metadata_that_are_none_are_refused(tmp_path: Path, metadata: str) -> No
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 5, b"\xff" * 100, b"PK\x03\x04" + bytes(100)])
-def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_safetensors_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match="no safetensors file"):
@@ -141,5 +158,5 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes)
 
 def test_another_projects_tensors_are_refused(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(CheckpointError, match="no checkpoint of mnist-edge"):
+    with pytest.raises(CheckpointError, match="not a checkpoint of mnist-edge"):
         load_checkpoint(tmp_path / "other.safetensors")

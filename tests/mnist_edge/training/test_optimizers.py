@@ -1,4 +1,4 @@
-"""The recipes' optimisers and learning rates."""
+"""Optimizers update every parameter, and learning rates follow their schedules."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from mnist_edge.training.recipes import find_recipe
 
 @pytest.mark.parametrize("architecture", ["v1", "v2"])
 @pytest.mark.parametrize("recipe", ["reference", "onepass", "deploy"])
-def test_every_parameter_is_changed(architecture: str, recipe: str) -> None:
+def test_every_parameter_is_updated(architecture: str, recipe: str) -> None:
     model = build_model(architecture).to(memory_format=torch.channels_last)
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     optimizer = RecipeOptimizer(model, find_recipe(architecture, recipe), steps=10)
@@ -26,8 +26,8 @@ def test_every_parameter_is_changed(architecture: str, recipe: str) -> None:
         assert not torch.equal(parameter, before[name]), name
 
 
-def test_muon_moves_all_directions_alike() -> None:
-    """Its step is close to an orthogonal matrix, whatever the gradient's singular values."""
+def test_muon_orthogonalizes_its_steps() -> None:
+    """The singular values of a step are near the learning rate, whatever those of the gradient."""
     model = build_model("v2").to(memory_format=torch.channels_last)
     recipe = replace(find_recipe("v2", "deploy"), weight_decay=0.0, warmup_share=0.0)
     kernel = model.blocks[1][0].weight  # type: ignore[index,union-attr]
@@ -43,7 +43,7 @@ def test_muon_moves_all_directions_alike() -> None:
     assert 0.5 < singular.min() <= singular.max() < 1.5
 
 
-def test_rates_rise_and_fall() -> None:
+def test_learning_rates_rise_to_their_peak_and_decay() -> None:
     recipe = replace(find_recipe("v2", "deploy"), peak_learning_rate=1.0, final_learning_rate=0.1, warmup_share=0.2)
     factors = [rate_factor(recipe, step, 100) for step in range(101)]
     assert factors[0] == pytest.approx(0.05)
@@ -54,12 +54,12 @@ def test_rates_rise_and_fall() -> None:
 
 
 @pytest.mark.parametrize("steady", [0, 30])
-def test_a_linear_decay_is_a_line_behind_what_is_steady(steady: int) -> None:
+def test_linear_decay_is_a_line_after_the_steady_steps(steady: int) -> None:
     recipe = replace(find_recipe("v2", "onepass"), peak_learning_rate=1.0, warmup_share=0.2, steady_share=steady / 100)
     factors = [rate_factor(recipe, step, 100) for step in range(20, 101)]
     falling = 80 - steady
     assert factors == pytest.approx([1.0] * steady + [1 - step / falling for step in range(falling + 1)])
 
 
-def test_a_constant_rate_stays() -> None:
+def test_equal_peak_and_final_rates_are_constant() -> None:
     assert {rate_factor(find_recipe("v1", "reference"), step, 50) for step in range(51)} == {1.0}
