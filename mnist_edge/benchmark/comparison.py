@@ -21,6 +21,7 @@ from mnist_edge.training.layers import layers_of, total_multiply_adds
 from mnist_edge.training.loop import train
 from mnist_edge.training.models import build_model, count_parameters
 from mnist_edge.training.recipes import Recipe
+from mnist_edge.training.torch_settings import RunSettings
 
 
 @dataclass(frozen=True, order=True)
@@ -165,7 +166,7 @@ def with_int8(comparison: Comparison, int8: dict[str, Int8Result]) -> Comparison
 
 def run_trial(plan: Plan, seed: int, training: Split, test: Split, checkpoints: Path | None, threads: int) -> Trial:
     """Train once and measure on the test images; save the checkpoint of seed 0 if there is a folder for it."""
-    result = train(plan.recipe, training, test, seed=seed, threads=threads)
+    result = train(plan.recipe, training, test, RunSettings(seed=seed, threads=threads))
     if seed == 0 and checkpoints is not None:
         save_checkpoint(checkpoints / f"{plan.name}.safetensors", plan.recipe.architecture, result.model, result.facts)
     if result.test is None:

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,6 +26,7 @@ from mnist_edge.machine import installed_versions, this_machine
 from mnist_edge.training.loop import train
 from mnist_edge.training.models import build_model
 from mnist_edge.training.recipes import Recipe, find_recipe
+from mnist_edge.training.torch_settings import RunSettings
 
 OURS = "mnist-edge"
 WAYS = {OURS: None, "DataLoader": 0, "DataLoader, 2 processes": 2}
@@ -102,7 +104,9 @@ def measure_training(
 def _train_here(recipe: Recipe, directory: Path, seed: int, threads: int) -> tuple[float, float]:
     """Train one epoch as `mnist-edge train` does; return its seconds and test accuracy."""
     training, test = load_split(directory, "train"), load_split(directory, "test")
-    result = train(recipe, training, test, seed=seed, epochs=1, threads=threads, on_step=lambda _: None)
+    result = train(
+        replace(recipe, epochs=1), training, test, RunSettings(seed=seed, threads=threads), on_step=lambda _: None
+    )
     return result.seconds, result.facts.metrics["test_accuracy"]
 
 

@@ -6,7 +6,7 @@ Each command imports what it needs itself, so that `--help` and `predict` never 
 import json
 import signal
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -116,31 +116,24 @@ def train(
     from mnist_edge.training.progress import training_log
     from mnist_edge.training.recipes import find_recipe
     from mnist_edge.training.resume import STATE_FILE, StateFile
+    from mnist_edge.training.torch_settings import RunSettings
 
     chosen = find_recipe(model, recipe)
+    chosen = replace(chosen, epochs=epochs or chosen.epochs)
     path = out or Path("runs") / model / CHECKPOINT_FILE
     training, test = _load("train", data), _load("test", data)
     state = StateFile(path.with_name(STATE_FILE), resume)
     if resume and not state.path.exists():
         print(f"there is no {state.path} to go on from; training anew", file=sys.stderr)
     title = f"{model}, recipe {recipe}, seed {seed}"
-    with training_log(path.parent, title) as log, console.training_progress(epochs or chosen.epochs) as show:
+    with training_log(path.parent, title) as log, console.training_progress(chosen.epochs) as show:
 
         def on_step(step: "Step") -> None:
             log(step)
             show(step)
 
-        result = train_model(
-            chosen,
-            training,
-            test,
-            seed=seed,
-            epochs=epochs,
-            device=device,
-            threads=threads,
-            state=state,
-            on_step=on_step,
-        )
+        settings = RunSettings(seed=seed, device=device, threads=threads)
+        result = train_model(chosen, training, test, settings, state=state, on_step=on_step)
     save_checkpoint(path, model, result.model, result.facts)
     state.path.unlink(missing_ok=True)
     if as_json:

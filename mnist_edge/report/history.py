@@ -13,6 +13,7 @@ from mnist_edge.evaluation.metrics import Evaluation
 from mnist_edge.training.loop import model_logits, steps_per_epoch, train
 from mnist_edge.training.progress import Step
 from mnist_edge.training.recipes import find_recipe
+from mnist_edge.training.torch_settings import RunSettings
 
 _MAX_VALIDATION_IMAGES = 6_000
 _VALIDATIONS_PER_EPOCH = 20
@@ -67,7 +68,13 @@ def train_with_history(
         on_step(step)
 
     validate_every = max(1, steps_per_epoch(chosen, images) // _VALIDATIONS_PER_EPOCH)
-    result = train(chosen, training, seed=seed, threads=threads, validate_every=validate_every, on_step=record)
+    result = train(
+        chosen,
+        training,
+        settings=RunSettings(seed=seed, threads=threads),
+        validate_every=validate_every,
+        on_step=record,
+    )
     logits = model_logits(result.model, test.images)
     digits = logits.argmax(axis=1)
     return TrainingHistory(

@@ -3,11 +3,8 @@
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -17,39 +14,39 @@ from torch.nn import functional
 
 from mnist_edge.data.drawing import draw_letters
 from mnist_edge.data.mnist import Split
-from mnist_edge.errors import UnknownNameError
 from mnist_edge.evaluation.metrics import Evaluation
 from mnist_edge.machine import installed_versions
 from mnist_edge.training.augmentation import augment, make_outliers
 from mnist_edge.training.checkpoint import TrainingFacts
-from mnist_edge.training.models import build_model
+from mnist_edge.training.models import build_model, pooling_before_relu
 from mnist_edge.training.optimizers import RecipeOptimizer
 from mnist_edge.training.progress import MetricsTracker, Step
 from mnist_edge.training.recipes import Recipe
-from mnist_edge.training.resume import StateFile, TrainingState
-from mnist_edge.training.torch_settings import keep_freed_memory, reproducible
+from mnist_edge.training.resume import Fingerprint, StateFile, TrainingState
+from mnist_edge.training.torch_settings import (
+    DEFAULT_SETTINGS,
+    RunSettings,
+    keep_freed_memory,
+    reproducible,
+    usable_device,
+)
 
 _EVALUATION_BATCH = 1_000
+_LETTERS = 1_000  # different letters to choose outliers from
 _OUTLIER_WEIGHT = 0.1
-"""Of the loss of images that show no digit. D. Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure",
-2019, give it 0.5; on held-out images that cost 0.4 points of accuracy, and 0.1 none."""
-_LETTERS = 1_000
-"""Letters that outliers are made of."""
+"""Weight of the outliers' loss. D. Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", 2019, use 0.5; on
+held-out images that cost 0.4 points of accuracy, and 0.1 cost nothing."""
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A trained network in evaluation mode, on the CPU, and what was measured on the way.
+    """A trained network with its accuracies, all measured in evaluation mode."""
 
-    `train` is counted in evaluation mode on the images that were trained on; `validation` is None
-    where the recipe holds none out.
-    """
-
-    model: nn.Module
-    train: Evaluation
-    validation: Evaluation | None
+    model: nn.Module  # in evaluation mode, on the CPU
+    train: Evaluation  # on the images that were trained on
+    validation: Evaluation | None  # on the held-out images; None if the recipe holds none out
     test: Evaluation | None
-    seconds: float
+    seconds: float  # of the training steps
     facts: TrainingFacts
 
 
@@ -57,74 +54,54 @@ def train(
     recipe: Recipe,
     training: Split,
     test: Split | None = None,
+    settings: RunSettings = DEFAULT_SETTINGS,
     *,
-    seed: int = 0,
-    epochs: int | None = None,
-    device: str = "cpu",
-    threads: int | None = None,
     validate_every: int | None = None,
     state: StateFile | None = None,
     on_step: Callable[[Step], None] | None = None,
 ) -> TrainingResult:
-    """Train a network from scratch.
+    """Train a network from scratch, or resume an interrupted training, which gives the same weights.
 
-    The same seed on the same machine, with the same threads and versions, gives the same weights.
-    The caller's random state and thread count are what they were when this returns. Under glibc the
-    process keeps up to 64 MiB of freed memory from then on. A training that goes on from its state gives the weights
-    of an unbroken one.
+    The same settings on the same machine with the same versions of packages give the same weights. The caller's random
+    state and thread count are restored. Under glibc the process keeps up to 64 MiB of freed memory from then on.
 
     Args:
-        recipe: the hyper-parameters.
-        training: images to train on, of which the recipe may hold some out.
-        test: images for the final measurement; no choice depends on them.
-        seed: of the weights, the order of images, dropout and the held-out images.
-        epochs: instead of the recipe's.
-        device: as PyTorch names it.
-        threads: of the CPU; PyTorch's own choice by default.
-        validate_every: measure the held-out images after every so many steps.
-        state: where to keep how far it is after each epoch, and perhaps to go on from; not kept by default.
+        recipe: the hyperparameters.
+        training: the images to train on, some of which the recipe may hold out.
+        test: images for the final evaluation; they do not influence the training.
+        settings: seed, device and threads.
+        validate_every: evaluate the held-out images every so many steps.
+        state: where to save the state after each epoch, and whether to resume from it; not saved by default.
         on_step: called after every step.
 
     Raises:
         UnknownNameError: PyTorch cannot compute on the device.
-        CheckpointError: the state is damaged or another training's.
+        CheckpointError: the state is damaged or belongs to another training.
         OSError: the state cannot be written.
     """
-    target = _usable_device(device)
+    device = usable_device(settings.device)
     keep_freed_memory()
-    recipe = recipe if epochs is None else replace(recipe, epochs=epochs)
-    threads = threads or torch.get_num_threads()
-    with reproducible(seed, threads):
-        kept, held_out = split_held_out(training, recipe.validation_images, seed)
-        # Channels last is the order that PyTorch's CPU convolutions are fastest in.
-        model = build_model(recipe.architecture).to(target).to(memory_format=torch.channels_last)
-        if recipe.dropout is not None:
-            _set_dropout(model, recipe.dropout)
-        if recipe.zero_last_layer:
-            _zero_last_layer(model)
-        with _pooling_before_relu(model):
-            follower = None
-            if on_step is not None:
-                every = validate_every if len(held_out.labels) else None
-                follower = MetricsTracker(on_step, every, lambda: evaluate_model(model, held_out).accuracy)
-            described = {} if state is None else _run_fingerprint(recipe, kept, seed, target, threads)
-            seconds = _fit(model, recipe, kept, seed, target, follower, state, described)
-        train_result = evaluate_model(model, kept)
-        validation_result = evaluate_model(model, held_out) if len(held_out.labels) else None
-        test_result = evaluate_model(model, test) if test is not None else None
-    measured = {"train": train_result, "validation": validation_result, "test": test_result}
-    facts = TrainingFacts(
-        recipe=asdict(recipe),
-        seed=seed,
-        metrics={f"{name}_accuracy": result.accuracy for name, result in measured.items() if result is not None},
-        versions=installed_versions("torch"),
-    )
-    model.to("cpu").to(memory_format=torch.contiguous_format)
+    with reproducible(settings):
+        kept, held_out = split_held_out(training, recipe.validation_images, settings.seed)
+        run = _prepare(recipe, settings, kept, device)
+        tracker = None
+        if on_step is not None:
+            every = validate_every if len(held_out.labels) else None
+            tracker = MetricsTracker(on_step, every, lambda: evaluate_model(run.model, held_out).accuracy)
+        with pooling_before_relu(run.model):
+            seconds = _fit(run, tracker, None if state is None else _training_state(run, state))
+        train_result = evaluate_model(run.model, kept)
+        validation_result = evaluate_model(run.model, held_out) if len(held_out.labels) else None
+        test_result = evaluate_model(run.model, test) if test is not None else None
+    results = {"train": train_result, "validation": validation_result, "test": test_result}
+    metrics = {f"{name}_accuracy": result.accuracy for name, result in results.items() if result is not None}
+    facts = TrainingFacts(asdict(recipe), settings.seed, metrics, installed_versions("torch"))
+    model = run.model.to("cpu").to(memory_format=torch.contiguous_format)
     return TrainingResult(model, train_result, validation_result, test_result, seconds, facts)
 
 
 def split_held_out(data: Split, validation_images: int, seed: int) -> tuple[Split, Split]:
-    """Give the images that a training with this seed learns from, and those that it holds out."""
+    """Return the images that a training with this seed trains on, and the ones that it holds out."""
     order = np.random.default_rng(seed).permutation(len(data.labels))
     cut = len(order) - validation_images
     kept, held_out = (Split(data.images[part], data.labels[part]) for part in (order[:cut], order[cut:]))
@@ -132,164 +109,137 @@ def split_held_out(data: Split, validation_images: int, seed: int) -> tuple[Spli
 
 
 def steps_per_epoch(recipe: Recipe, images: int) -> int:
-    """Count the steps in which a recipe goes once through a training set of `images`."""
+    """Return how many steps a recipe takes for one pass over a training set of `images`."""
     return math.ceil((images - recipe.validation_images) / recipe.batch_size)
-
-
-def _run_fingerprint(recipe: Recipe, data: Split, seed: int, device: torch.device, threads: int) -> dict[str, Any]:
-    """Describe, in what JSON can tell, all that the trained weights depend on."""
-    digest = hashlib.sha256(data.images.tobytes() + data.labels.tobytes()).hexdigest()
-    recipe_values = {f"recipe's {name}": value for name, value in asdict(recipe).items()}
-    others = {"seed": seed, "device": str(device), "number of threads": threads, "data's SHA-256": digest}
-    return {
-        **recipe_values,
-        **others,
-        **{f"{name} version": number for name, number in installed_versions("torch").items()},
-    }
-
-
-def _fit(
-    model: nn.Module,
-    recipe: Recipe,
-    data: Split,
-    seed: int,
-    device: torch.device,
-    follower: MetricsTracker | None,
-    state: StateFile | None,
-    described: dict[str, Any],
-) -> float:
-    """Train in place and give the seconds that it took."""
-    images, labels = as_tensors(data, device)
-    steps = steps_per_epoch(recipe, len(labels) + recipe.validation_images)
-    optimizer = RecipeOptimizer(model, recipe, recipe.epochs * steps)
-    shuffle = torch.Generator().manual_seed(seed)
-    letters = torch.from_numpy(draw_letters(_LETTERS if recipe.outliers else 1, seed)).unsqueeze(1).float() / 255
-    generators = [torch.default_generator, shuffle]
-    if device.type == "cuda":
-        generators.append(torch.cuda.default_generators[torch.cuda.current_device()])
-    progress = TrainingState(model, optimizer, generators)
-    done, seconds = 0, 0.0
-    if state is not None and state.resume and state.path.exists():
-        done, seconds = progress.restore(state.path, described)
-    start = time.perf_counter() - seconds
-    model.train()
-    for epoch in range(done + 1, recipe.epochs + 1):
-        if follower is not None:
-            follower.start_epoch(epoch, steps)
-        order = torch.randperm(len(labels), generator=shuffle).to(device)
-        for step, batch in enumerate(torch.split(order, recipe.batch_size), 1):
-            _freeze_blocks(model, recipe, ((epoch - 1) * steps + step - 1) / (recipe.epochs * steps))
-            logits, loss = _logits_and_loss(model, recipe, images[batch], labels[batch], letters, shuffle)
-            model.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            if recipe.max_gradient_norm is not None:
-                nn.utils.clip_grad_norm_(model.parameters(), recipe.max_gradient_norm)
-            optimizer.step()
-            if follower is not None:
-                follower.after_step(step, loss, logits, labels[batch])
-        if state is not None and epoch < recipe.epochs:
-            progress.save(state.path, described, epoch, epoch * steps, time.perf_counter() - start)
-    model.requires_grad_(True)
-    model.eval()
-    return time.perf_counter() - start
-
-
-def _freeze_blocks(model: nn.Module, recipe: Recipe, done: float) -> None:
-    """Keep those of the network's first blocks as they are, statistics too, whose share of all steps is done."""
-    for number, share in enumerate(recipe.block_shares):
-        block = model.get_submodule(f"blocks.{number}")
-        if done >= share and block.training:  # at first, and after a measurement
-            block.eval().requires_grad_(False)
-
-
-def _logits_and_loss(
-    model: nn.Module, recipe: Recipe, images: Tensor, labels: Tensor, letters: Tensor, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Give the logits of a batch's digits, augmented by the recipe, and the loss of all that it shows."""
-    shown = images
-    if recipe.augmentation is not None:
-        digits = images.to("cpu").float() / 255
-        changed = augment(digits, recipe.augmentation, generator)
-        if recipe.outliers:
-            strange = make_outliers(digits, labels.to("cpu"), letters, recipe.outliers, recipe.augmentation, generator)
-            changed = torch.cat([changed, strange])
-        shown = (changed * 255).to(images.device)
-    logits, undecided = model(shown), None
-    if len(shown) > len(images):
-        logits, undecided = logits.split([len(images), len(shown) - len(images)])
-    loss = functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-    if undecided is not None:
-        # The cross-entropy of each with the even distribution, the best that such an image can be given.
-        loss = loss + _OUTLIER_WEIGHT * (undecided.logsumexp(1) - undecided.mean(1)).mean()
-    return logits, loss
-
-
-def as_tensors(data: Split, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Give images uint8 `[N, 1, 28, 28]` and labels int64 `[N]` on a device."""
-    images = torch.from_numpy(data.images.copy()).unsqueeze(1).to(device)
-    return images, torch.from_numpy(data.labels.astype(np.int64)).to(device)
 
 
 @torch.inference_mode()
 def model_logits(model: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Give a network's logits, float32 `[N, 10]`, for images uint8 `[N, 28, 28]`, in evaluation mode."""
+    """Return a network's logits in evaluation mode, float32 `[N, 10]`, for images uint8 `[N, 28, 28]`."""
     training, device = model.training, next(model.parameters()).device
     model.eval()
     pixels = torch.from_numpy(images.copy()).unsqueeze(1).to(device)
-    logits: NDArray[np.float32] = (
-        torch.cat([model(batch) for batch in torch.split(pixels, _EVALUATION_BATCH)]).cpu().numpy()
-    )
+    logits = torch.cat([model(batch) for batch in torch.split(pixels, _EVALUATION_BATCH)])
     model.train(training)
-    return logits
+    array: NDArray[np.float32] = logits.cpu().numpy()
+    return array
 
 
 def evaluate_model(model: nn.Module, data: Split) -> Evaluation:
-    """Count what a network gets right of images it is shown in evaluation mode."""
+    """Evaluate a network on labeled images, in evaluation mode."""
     return Evaluation.of(model_logits(model, data.images).argmax(1), data.labels)
 
 
-def _usable_device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UnknownNameError(f"device {name!r} cannot be used: {str(error).splitlines()[0]}") from error
-    return device
+@dataclass(frozen=True)
+class _Run:
+    """What stays the same throughout a training."""
+
+    recipe: Recipe
+    settings: RunSettings
+    model: nn.Module
+    optimizer: RecipeOptimizer
+    steps: int  # of one epoch
+    images: Tensor  # uint8 [N, 1, 28, 28], on the device
+    labels: Tensor  # int64 [N], on the device
+    letters: Tensor  # for outliers, float32 [N, 1, 28, 28] in 0..1, on the CPU
+    generator: torch.Generator  # of the order of images, augmentation and outliers
 
 
-def _set_dropout(model: nn.Module, rate: float) -> None:
-    for layer in model.modules():
-        if isinstance(layer, nn.Dropout):
-            layer.p = rate
+def _prepare(recipe: Recipe, settings: RunSettings, data: Split, device: torch.device) -> _Run:
+    # PyTorch's CPU convolutions are fastest with the channels last.
+    model = build_model(recipe.architecture).to(device).to(memory_format=torch.channels_last)
+    if recipe.dropout is not None:
+        for layer in model.modules():
+            if isinstance(layer, nn.Dropout):
+                layer.p = recipe.dropout
+    if recipe.zero_last_layer:
+        last = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
+    steps = math.ceil(len(data.labels) / recipe.batch_size)
+    letters = draw_letters(_LETTERS if recipe.outliers else 1, settings.seed)
+    return _Run(
+        recipe,
+        settings,
+        model,
+        RecipeOptimizer(model, recipe, recipe.epochs * steps),
+        steps,
+        images=torch.from_numpy(data.images.copy()).unsqueeze(1).to(device),
+        labels=torch.from_numpy(data.labels.astype(np.int64)).to(device),
+        letters=torch.from_numpy(letters).unsqueeze(1).float() / 255,
+        generator=torch.Generator().manual_seed(settings.seed),
+    )
 
 
-def _zero_last_layer(model: nn.Module) -> None:
-    last = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
-    for parameter in last.parameters():
-        nn.init.zeros_(parameter)
+def _training_state(run: _Run, file: StateFile) -> TrainingState:
+    data = hashlib.sha256(run.images.cpu().numpy().tobytes() + run.labels.cpu().numpy().tobytes())
+    fingerprint = Fingerprint(
+        recipe=run.recipe,
+        seed=run.settings.seed,
+        device=run.settings.device,
+        threads=torch.get_num_threads(),
+        data_sha256=data.hexdigest(),
+        versions=installed_versions("torch"),
+    )
+    generators = [torch.default_generator, run.generator]
+    if run.images.is_cuda:
+        generators.append(torch.cuda.default_generators[run.images.device.index])
+    return TrainingState(file, fingerprint, run.model, run.optimizer, generators)
 
 
-@contextmanager
-def _pooling_before_relu(model: nn.Module) -> Iterator[None]:
-    """Change the places of each ReLU and the max-pooling behind it, for the block alone.
+def _fit(run: _Run, tracker: MetricsTracker | None, state: TrainingState | None) -> float:
+    """Train the network in place and return the seconds it took, including those before a resume."""
+    completed, seconds = (0, 0.0) if state is None else state.restore()
+    start = time.perf_counter() - seconds
+    run.model.train()
+    for epoch in range(completed + 1, run.recipe.epochs + 1):
+        _train_epoch(run, epoch, tracker)
+        if state is not None and epoch < run.recipe.epochs:
+            state.save(epoch, epoch * run.steps, time.perf_counter() - start)
+    run.model.requires_grad_(True).eval()
+    return time.perf_counter() - start
 
-    The largest of rectified values is the rectified largest, and the gradients are the same; but
-    ReLU has a quarter of the values to go through, forward and back.
-    """
-    pairs = [
-        (layers, index)
-        for layers in model.modules()
-        if isinstance(layers, nn.Sequential)
-        for index, (first, second) in enumerate(pairwise(layers))
-        if isinstance(first, nn.ReLU) and isinstance(second, nn.MaxPool2d)
-    ]
 
-    def swap() -> None:
-        for layers, index in pairs:
-            layers[index], layers[index + 1] = layers[index + 1], layers[index]
+def _train_epoch(run: _Run, epoch: int, tracker: MetricsTracker | None) -> None:
+    if tracker is not None:
+        tracker.start_epoch(epoch, run.steps)
+    order = torch.randperm(len(run.labels), generator=run.generator).to(run.labels.device)
+    for step, batch in enumerate(torch.split(order, run.recipe.batch_size), 1):
+        _freeze_blocks(run, ((epoch - 1) * run.steps + step - 1) / (run.recipe.epochs * run.steps))
+        logits, loss = _logits_and_loss(run, run.images[batch], run.labels[batch])
+        run.model.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if run.recipe.max_gradient_norm is not None:
+            nn.utils.clip_grad_norm_(run.model.parameters(), run.recipe.max_gradient_norm)
+        run.optimizer.step()
+        if tracker is not None:
+            tracker.after_step(step, loss, logits, run.labels[batch])
 
-    swap()
-    try:
-        yield
-    finally:
-        swap()
+
+def _freeze_blocks(run: _Run, completed_share: float) -> None:
+    """Freeze each block whose share of the steps is over, including its batch statistics."""
+    for number, share in enumerate(run.recipe.block_shares):
+        block = run.model.get_submodule(f"blocks.{number}")
+        if completed_share >= share and block.training:  # an evaluation sets it back to training
+            block.eval().requires_grad_(False)
+
+
+def _logits_and_loss(run: _Run, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the logits of a batch's digits, augmented by the recipe, and the loss of digits and outliers together."""
+    settings, batch = run.recipe.augmentation, images
+    if settings is not None:
+        digits = images.to("cpu").float() / 255
+        batch = augment(digits, settings, run.generator)
+        if run.recipe.outliers:
+            count = run.recipe.outliers
+            added = make_outliers(digits, labels.to("cpu"), run.letters, count, settings, run.generator)
+            batch = torch.cat([batch, added])
+        batch = (batch * 255).to(images.device)
+    logits, outlier_logits = run.model(batch), None
+    if len(batch) > len(images):
+        logits, outlier_logits = logits.split([len(images), len(batch) - len(images)])
+    loss = functional.cross_entropy(logits, labels, label_smoothing=run.recipe.label_smoothing)
+    if outlier_logits is not None:
+        # The cross-entropy with the uniform distribution, which is the right answer for an outlier.
+        loss = loss + _OUTLIER_WEIGHT * (outlier_logits.logsumexp(1) - outlier_logits.mean(1)).mean()
+    return logits, loss

@@ -1,11 +1,12 @@
-"""The two networks, variants of the second that its claims are tested with, and the networks to compare with.
+"""The two networks of this project, variants of the second for ablations, and networks for comparison.
 
-All take raw pixels, uint8 `[N, 1, 28, 28]` with ink bright on dark, and give logits, float32
-`[N, 10]`. The normalisation, pixel / 255, is part of the network, so that a device hands over the
-bytes that it has.
+Each is a sequence of modules that maps raw pixels, uint8 `[N, 1, 28, 28]`, bright ink on a dark background, to logits,
+float32 `[N, 10]`. Normalization (pixel / 255) is part of the network, so that a device passes the bytes it has.
 """
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 
@@ -15,12 +16,11 @@ from torch import Tensor, nn
 from mnist_edge.data.mnist import DIGITS, IMAGE_SIZE
 from mnist_edge.errors import UnknownNameError
 
-MAX_PARAMETERS = 25_000
-"""A model has fewer parameters than this."""
+MAX_PARAMETERS = 25_000  # a model must have fewer
 
 
 class PixelsToUnit(nn.Module):
-    """Turns uint8 pixels 0..255 into 0..1, of the precision that the network computes in."""
+    """Divides uint8 pixels by 255, in the floating-point type that the network computes in."""
 
     divisor: Tensor
 
@@ -29,151 +29,123 @@ class PixelsToUnit(nn.Module):
         self.register_buffer("divisor", torch.tensor(255.0), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Divide by 255."""
+        """Return the pixels scaled to 0..1."""
         return pixels / self.divisor
 
 
-class ImageClassifier(nn.Module):
+class _Network(nn.Sequential):
+    """Scales the pixels and passes them through its modules in turn."""
+
+    def __init__(self, **modules: nn.Module) -> None:
+        super().__init__(OrderedDict(unit=PixelsToUnit(), **modules))
+
+
+class ImageClassifier(_Network):
     """V1: three convolutions with bias and two linear layers; 24,714 parameters.
 
     Each block is a 3×3 convolution (padding 1), ReLU and 2×2 max-pooling; 28 → 14 → 7 → 3 pixels.
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.unit = PixelsToUnit()
         channels = (1, 8, 16, 24)
-        self.blocks = nn.Sequential(
-            *(
-                nn.Sequential(nn.Conv2d(before, after, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2))
-                for before, after in pairwise(channels)
-            )
+        blocks = (
+            nn.Sequential(nn.Conv2d(before, after, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2))
+            for before, after in pairwise(channels)
         )
-        self.head = nn.Sequential(
+        head = nn.Sequential(
             nn.Flatten(),
-            nn.Linear(channels[-1] * (IMAGE_SIZE // 8) ** 2, 88),
-            nn.ReLU(inplace=True),
+            nn.Linear(channels[-1] * (IMAGE_SIZE // 8) ** 2, 88), nn.ReLU(inplace=True),
             nn.Dropout(0.3),
             nn.Linear(88, DIGITS),
-        )
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Give logits, float32 `[N, 10]`, for pixels, uint8 `[N, 1, 28, 28]`."""
-        logits: Tensor = self.head(self.blocks(self.unit(pixels)))
-        return logits
+        )  # fmt: skip
+        super().__init__(blocks=nn.Sequential(*blocks), head=head)
 
 
-class EfficientMNIST(nn.Module):
-    """V2: three convolutions with batch normalisation and global average pooling; 24,048 parameters.
+class EfficientMNIST(_Network):
+    """V2: three convolutions with batch normalization and global average pooling; 24,048 parameters.
 
-    No convolution has a bias, since batch normalisation has one, nor has the last layer.
+    The convolutions have no bias, because batch normalization adds one; neither has the last layer.
     """
 
     def __init__(self, *, batch_norm: bool = True, average: bool = True, final_bias: bool = False) -> None:
-        """Make V2, or a variant of it.
+        """Build V2, or a variant of it.
 
         Args:
-            batch_norm: without it, convolutions have a bias instead.
-            average: pool the features of 64 channels before the last layer; without it, that layer takes all
-                7×7 of each channel, and 31,360 weights in the place of 640.
-            final_bias: of the last layer.
+            batch_norm: if False, the convolutions have a bias instead.
+            average: average each of the 64 channels before the last layer; if False, that layer takes all 7×7 values
+                of each channel and has 31,360 weights instead of 640.
+            final_bias: whether the last layer has a bias.
         """
-        super().__init__()
-        self.unit = PixelsToUnit()
         channels = (1, 16, 32, 64)
-        self.blocks = nn.Sequential(
-            *(
-                nn.Sequential(
-                    nn.Conv2d(before, after, 3, padding=1, bias=not batch_norm),
-                    *([nn.BatchNorm2d(after)] if batch_norm else []),
-                    nn.ReLU(inplace=True),
-                    *([nn.MaxPool2d(2)] if average or after != channels[-1] else []),
-                )
-                for before, after in pairwise(channels)
+        blocks = (
+            nn.Sequential(
+                nn.Conv2d(before, after, 3, padding=1, bias=not batch_norm),
+                *([nn.BatchNorm2d(after)] if batch_norm else []),
+                nn.ReLU(inplace=True),
+                *([nn.MaxPool2d(2)] if average or after != channels[-1] else []),
             )
+            for before, after in pairwise(channels)
         )
         features = channels[-1] if average else channels[-1] * (IMAGE_SIZE // 4) ** 2
-        self.head = nn.Sequential(
+        head = nn.Sequential(
             *([nn.AdaptiveAvgPool2d(1)] if average else []),
             nn.Flatten(),
             nn.Dropout(0.1),
             nn.Linear(features, DIGITS, bias=final_bias),
         )
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Give logits, float32 `[N, 10]`, for pixels, uint8 `[N, 1, 28, 28]`."""
-        logits: Tensor = self.head(self.blocks(self.unit(pixels)))
-        return logits
+        super().__init__(blocks=nn.Sequential(*blocks), head=head)
 
 
-class LeNet5(nn.Module):
-    """LeNet-5 with ReLU and max-pooling, as it is mostly written today; 61,706 parameters.
+class LeNet5(_Network):
+    """LeNet-5 with ReLU and max-pooling, as usually implemented today; 61,706 parameters.
 
-    Y. LeCun et al., "Gradient-based learning applied to document recognition", 1998, has other activations,
-    trained pooling, and connects only some channels.
+    The original (Y. LeCun et al., "Gradient-based learning applied to document recognition", 1998) has other
+    activations, trained pooling, and connects only some of the channels.
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.unit = PixelsToUnit()
-        self.features = nn.Sequential(
+        features = nn.Sequential(
             nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2),
             nn.Conv2d(6, 16, 5), nn.ReLU(inplace=True), nn.MaxPool2d(2),
         )  # fmt: skip
-        self.head = nn.Sequential(
+        head = nn.Sequential(
             nn.Flatten(),
             nn.Linear(400, 120), nn.ReLU(inplace=True),
             nn.Linear(120, 84), nn.ReLU(inplace=True),
             nn.Linear(84, DIGITS),
         )  # fmt: skip
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Give logits, float32 `[N, 10]`, for pixels, uint8 `[N, 1, 28, 28]`."""
-        logits: Tensor = self.head(self.features(self.unit(pixels)))
-        return logits
+        super().__init__(features=features, head=head)
 
 
-class TypicalCNN(nn.Module):
+class TypicalCNN(_Network):
     """Two convolutions and two linear layers, as in most tutorials; 421,642 parameters."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.unit = PixelsToUnit()
-        self.features = nn.Sequential(
+        features = nn.Sequential(
             nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2),
             nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2),
         )  # fmt: skip
-        self.head = nn.Sequential(
+        head = nn.Sequential(
             nn.Flatten(),
             nn.Linear(64 * (IMAGE_SIZE // 4) ** 2, 128), nn.ReLU(inplace=True),
             nn.Dropout(0.5),
             nn.Linear(128, DIGITS),
         )  # fmt: skip
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Give logits, float32 `[N, 10]`, for pixels, uint8 `[N, 1, 28, 28]`."""
-        logits: Tensor = self.head(self.features(self.unit(pixels)))
-        return logits
+        super().__init__(features=features, head=head)
 
 
-class ResNet18(nn.Module):
+class ResNet18(_Network):
     """torchvision's ResNet-18 with one input channel and ten classes; 11,175,370 parameters.
 
     K. He et al., "Deep Residual Learning for Image Recognition", 2015.
     """
 
     def __init__(self) -> None:
-        super().__init__()
         from torchvision.models import resnet18
 
-        self.unit = PixelsToUnit()
-        self.network = resnet18(num_classes=DIGITS)
-        self.network.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Give logits, float32 `[N, 10]`, for pixels, uint8 `[N, 1, 28, 28]`."""
-        logits: Tensor = self.network(self.unit(pixels))
-        return logits
+        network = resnet18(num_classes=DIGITS)
+        network.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+        super().__init__(network=network)
 
 
 ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
@@ -189,10 +161,10 @@ ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
 
 
 def build_model(architecture: str) -> nn.Module:
-    """Make an untrained network by its name.
+    """Build an untrained network.
 
     Raises:
-        UnknownNameError: there is no such network.
+        UnknownNameError: the architecture does not exist.
     """
     if architecture not in ARCHITECTURES:
         raise UnknownNameError(f"there is no model {architecture!r}; there are {', '.join(ARCHITECTURES)}")
@@ -200,5 +172,31 @@ def build_model(architecture: str) -> nn.Module:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Count the trainable values of a network."""
+    """Return the number of trainable parameters of a network."""
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+@contextmanager
+def pooling_before_relu(model: nn.Module) -> Iterator[None]:
+    """Swap each ReLU with the max-pooling after it until the block ends.
+
+    The maximum of rectified values is the rectified maximum, and the gradients are the same, but the ReLU has only a
+    quarter of the values to process.
+    """
+    pairs = [
+        (layers, index)
+        for layers in model.modules()
+        if isinstance(layers, nn.Sequential)
+        for index, (first, second) in enumerate(pairwise(layers))
+        if isinstance(first, nn.ReLU) and isinstance(second, nn.MaxPool2d)
+    ]
+
+    def swap() -> None:
+        for layers, index in pairs:
+            layers[index], layers[index + 1] = layers[index + 1], layers[index]
+
+    swap()
+    try:
+        yield
+    finally:
+        swap()

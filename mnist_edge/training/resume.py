@@ -1,17 +1,18 @@
-"""Where a training stands between two epochs, so that another process goes on to the same weights."""
+"""Save a training's state between epochs, so that another process can resume it and reach the same weights."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
 from mnist_edge.errors import CheckpointError
 from mnist_edge.training.checkpoint import load_tensors, save_tensors
 from mnist_edge.training.optimizers import RecipeOptimizer
+from mnist_edge.training.recipes import Recipe
 
 STATE_FILE = "training-state.safetensors"
 _MODEL, _OPTIMIZER, _GENERATOR = "model.", "optimizer.", "generator."
@@ -19,74 +20,91 @@ _MODEL, _OPTIMIZER, _GENERATOR = "model.", "optimizer.", "generator."
 
 @dataclass(frozen=True)
 class StateFile:
-    """A file that a training's state is kept in after each epoch but the last.
-
-    Attributes:
-        path: of the file.
-        resume: whether to go on from the state that is there, if one is.
-    """
+    """The file that a training saves its state to after each epoch except the last."""
 
     path: Path
-    resume: bool = False
+    resume: bool = False  # start from the state in the file, if it exists
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Everything that the trained weights depend on. Only the same training can resume from a state."""
+
+    recipe: Recipe
+    seed: int
+    device: str
+    threads: int
+    data_sha256: str  # of the images to train on, followed by their labels
+    versions: dict[str, str]  # of packages
+
+
+@dataclass(frozen=True)
+class _Metadata:
+    fingerprint: Fingerprint
+    epoch: int
+    steps: int
+    seconds: float
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """All that changes from epoch to epoch: the network, its optimiser and the generators of random numbers."""
+    """Everything that changes from epoch to epoch: the network, its optimizer and the random number generators."""
 
+    file: StateFile
+    fingerprint: Fingerprint
     model: nn.Module
     optimizer: RecipeOptimizer
     generators: Sequence[torch.Generator]
 
-    def save(self, path: Path, training: dict[str, Any], epoch: int, steps: int, seconds: float) -> None:
-        """Write the state atomically.
-
-        Args:
-            path: of the file.
-            training: all that the weights depend on besides: recipe, seed, data, versions …; to be told in JSON.
-            epoch: number of epochs done.
-            steps: number of steps done.
-            seconds: that they took.
+    def save(self, epoch: int, steps: int, seconds: float) -> None:
+        """Write the state after `epoch` epochs, with `steps` steps in all that took `seconds`, atomically.
 
         Raises:
             OSError: the folder cannot be written.
         """
         tensors = {f"{_MODEL}{name}": tensor for name, tensor in self.model.state_dict().items()}
         tensors |= {f"{_OPTIMIZER}{name}": tensor for name, tensor in self.optimizer.tensors().items()}
-        tensors |= {f"{_GENERATOR}{index}": source.get_state() for index, source in enumerate(self.generators)}
-        metadata = {"training": training, "epoch": epoch, "steps": steps, "seconds": seconds}
-        save_tensors(path, {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata)
+        tensors |= {f"{_GENERATOR}{index}": generator.get_state() for index, generator in enumerate(self.generators)}
+        save_tensors(self.file.path, tensors, asdict(_Metadata(self.fingerprint, epoch, steps, seconds)))
 
-    def restore(self, path: Path, training: dict[str, Any]) -> tuple[int, float]:
-        """Read a state that `save` wrote.
-
-        Returns:
-            The number of epochs done and the seconds that they took.
+    def restore(self) -> tuple[int, float]:
+        """Load the state if that is wanted and there is one; return its completed epochs and the seconds they took.
 
         Raises:
-            CheckpointError: the file is damaged, or the state of another training.
+            CheckpointError: the file is damaged, or belongs to another training.
         """
-        tensors, metadata = load_tensors(path)
+        path = self.file.path
+        if not (self.file.resume and path.exists()):
+            return 0, 0.0
+        tensors, content = load_tensors(path)
         try:
-            _check_same(path, dict(metadata["training"]), training)
-            epoch, steps, seconds = int(metadata["epoch"]), int(metadata["steps"]), float(metadata["seconds"])
-            self.model.load_state_dict(_behind(tensors, _MODEL))
-            self.optimizer.restore(_behind(tensors, _OPTIMIZER), steps)
-            for index, source in enumerate(self.generators):
-                source.set_state(tensors[f"{_GENERATOR}{index}"])
+            metadata = msgspec.convert(content, _Metadata)
+            _check_same_training(path, metadata.fingerprint, self.fingerprint)
+            self.model.load_state_dict(_with_prefix(tensors, _MODEL))
+            self.optimizer.restore(_with_prefix(tensors, _OPTIMIZER), metadata.steps)
+            for index, generator in enumerate(self.generators):
+                generator.set_state(tensors[f"{_GENERATOR}{index}"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise CheckpointError(f"{path}: no whole state of a training ({error})") from error
-        return epoch, seconds
+            raise CheckpointError(
+                f"{path}: not a complete training state ({error}). Train from scratch, without --resume."
+            ) from error
+        return metadata.epoch, metadata.seconds
 
 
-def _behind(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _check_same(path: Path, found: dict[str, Any], expected: dict[str, Any]) -> None:
-    for name, value in json.loads(json.dumps(expected)).items():
-        if found.get(name) != value:
+def _check_same_training(path: Path, saved: Fingerprint, current: Fingerprint) -> None:
+    saved_values, current_values = _flatten(saved), _flatten(current)
+    for key, value in current_values.items():
+        if saved_values[key] != value:
             raise CheckpointError(
-                f"{path} is the state of another training: its {name} is {found.get(name)}, not {value}. "
-                "Train as it was begun, or anew without --resume."
+                f"{path} is the state of another training: its {key} is {saved_values[key]}, not {value}. "
+                "Resume with the settings that it was started with, or train from scratch, without --resume."
             )
+
+
+def _flatten(fingerprint: Fingerprint) -> dict[str, Any]:
+    values = asdict(fingerprint)
+    return {f"recipe.{name}": value for name, value in values.pop("recipe").items()} | values

@@ -1,21 +1,52 @@
-"""Settings of PyTorch and of the C library that a training needs."""
+"""Process-wide settings that training needs, of PyTorch and of the C library."""
 
 import ctypes
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from mnist_edge.errors import UnknownNameError
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
-def keep_freed_memory() -> None:
-    """Have glibc keep what one step frees for the next.
+@dataclass(frozen=True)
+class RunSettings:
+    """What a training's weights depend on besides its recipe, its data and the versions of packages."""
 
-    It would give each larger block back to the system, which clears its pages again at the next
-    step: a fifth of V2's time. Other C libraries do not know these settings.
+    seed: int = (
+        0  # of the initial weights, the order of images, augmentation, dropout and the choice of held-out images
+    )
+    device: str = "cpu"  # as PyTorch names it
+    threads: int | None = None  # of the CPU; None for PyTorch's default
+
+
+DEFAULT_SETTINGS = RunSettings()
+
+
+def usable_device(name: str) -> torch.device:
+    """Return the device of that name.
+
+    Raises:
+        UnknownNameError: PyTorch cannot compute on it.
+    """
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UnknownNameError(f"device {name!r} cannot be used: {str(error).splitlines()[0]}") from error
+    return device
+
+
+def keep_freed_memory() -> None:
+    """Make glibc keep up to 64 MiB of freed memory in the process; other C libraries are left alone.
+
+    Otherwise it returns large blocks to the system after each step, which clears their pages again in the next one: a
+    fifth of V2's training time.
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
@@ -24,19 +55,19 @@ def keep_freed_memory() -> None:
 
 
 @contextmanager
-def reproducible(seed: int, threads: int) -> Iterator[None]:
-    """Seed PyTorch and fix its threads and algorithms, for the block alone."""
+def reproducible(settings: RunSettings) -> Iterator[None]:
+    """Seed PyTorch and fix its threads and algorithms; the caller's settings return when the block ends."""
     threads_before = torch.get_num_threads()
     deterministic_before = torch.are_deterministic_algorithms_enabled()
     warn_only_before = torch.is_deterministic_algorithms_warn_only_enabled()
-    deterministic: Any = torch.utils.deterministic  # its types do not name its setting
+    deterministic: Any = torch.utils.deterministic  # the stubs lack its setting
     fill_before = deterministic.fill_uninitialized_memory
     devices = range(torch.cuda.device_count())
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        torch.set_num_threads(threads)
+        torch.manual_seed(settings.seed)
+        torch.set_num_threads(settings.threads or threads_before)
         torch.use_deterministic_algorithms(True, warn_only=True)
-        # Nothing here reads memory that it has not written; filling it would take a fifth of the time.
+        # Training reads no uninitialized memory; filling it would take a fifth of the time.
         deterministic.fill_uninitialized_memory = False
         try:
             yield

@@ -49,10 +49,11 @@ def train(folder: Path, _address: str) -> None:
     from mnist_edge.training.loop import train as train_model
     from mnist_edge.training.recipes import find_recipe
     from mnist_edge.training.resume import STATE_FILE, StateFile
+    from mnist_edge.training.torch_settings import RunSettings
 
     recipe = replace(find_recipe("v1", "reference"), epochs=3)
     state = StateFile(folder / STATE_FILE, resume=True)
-    result = train_model(recipe, draw_digits(128, 1), state=state, seed=1, threads=1)
+    result = train_model(recipe, draw_digits(128, 1), settings=RunSettings(seed=1, threads=1), state=state)
     save_checkpoint(folder / "checkpoint.safetensors", "v1", result.model, result.facts)
     state.path.unlink(missing_ok=True)
 

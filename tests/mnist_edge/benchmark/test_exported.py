@@ -1,5 +1,6 @@
 """Compared networks are exported and measured like the project's own."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_int8_files_of_any_size_are_measured(artifacts: Path, tmp_path: Path) -> None:
     big, drawn = tmp_path / "cnn.safetensors", draw_digits(600)
-    trained = train(find_recipe("cnn", "onepass"), drawn, epochs=5)
+    trained = train(replace(find_recipe("cnn", "onepass"), epochs=5), drawn)
     save_checkpoint(big, "cnn", trained.model, trained.facts)
     started: list[str] = []
     test = Split(drawn.images[:200], drawn.labels[:200])

@@ -1,4 +1,4 @@
-"""The two networks: their exact sizes and their contract."""
+"""Exact sizes, inputs and outputs of the networks."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from mnist_edge.errors import UnknownNameError
 from mnist_edge.training.layers import layers_of, mermaid, total_multiply_adds
 from mnist_edge.training.models import build_model, count_parameters
 
-# By hand, from the sizes of each layer.
+# Computed by hand from the sizes of each layer.
 PARAMETERS = {
     "v1": {"blocks.0.0": 80, "blocks.1.0": 1_168, "blocks.2.0": 3_480, "head.1": 19_096, "head.4": 890},
     "v2": {
@@ -28,7 +28,7 @@ TOTALS = {"v1": 24_714, "v2": 24_048}
 
 
 @pytest.mark.parametrize("architecture", TOTALS)
-def test_parameters_are_exactly_those_promised(architecture: str) -> None:
+def test_parameters_and_multiply_adds_are_exact(architecture: str) -> None:
     model = build_model(architecture)
     assert count_parameters(model) == TOTALS[architecture] < 25_000
     layers = layers_of(model)
@@ -37,7 +37,7 @@ def test_parameters_are_exactly_those_promised(architecture: str) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["v1", "v2", "lenet5", "cnn", "resnet18"])
-def test_every_network_gives_ten_logits_an_image(architecture: str) -> None:
+def test_every_network_returns_ten_logits_per_image(architecture: str) -> None:
     with torch.inference_mode():
         logits = build_model(architecture).eval()(torch.zeros(2, 1, 28, 28, dtype=torch.uint8))
     assert (logits.shape, logits.dtype) == ((2, 10), torch.float32)
@@ -50,7 +50,7 @@ def test_v1_has_146_biases() -> None:
 
 @pytest.mark.parametrize("architecture", TOTALS)
 @pytest.mark.parametrize("batch", [1, 2, 7])
-def test_pixels_become_logits(architecture: str, batch: int) -> None:
+def test_batches_of_pixels_become_logits(architecture: str, batch: int) -> None:
     logits = build_model(architecture).eval()(torch.zeros(batch, 1, 28, 28, dtype=torch.uint8))
     assert logits.dtype == torch.float32
     assert logits.shape == (batch, 10)
@@ -63,13 +63,13 @@ def test_pixels_are_divided_by_255() -> None:
     assert torch.equal(model(pixels), expected)
 
 
-def test_a_network_that_does_not_exist_is_named_with_those_that_do() -> None:
+def test_an_unknown_network_is_an_error_listing_the_known() -> None:
     with pytest.raises(UnknownNameError, match="there is no model 'v3'; there are v1, v2"):
         build_model("v3")
 
 
 @pytest.mark.parametrize("architecture", TOTALS)
-def test_the_diagram_shows_every_layer_in_a_row(architecture: str) -> None:
+def test_the_diagram_shows_all_layers_in_sequence(architecture: str) -> None:
     layers = layers_of(build_model(architecture))
     lines = mermaid(layers).splitlines()
     assert lines[0] == "flowchart TD"
@@ -79,7 +79,7 @@ def test_the_diagram_shows_every_layer_in_a_row(architecture: str) -> None:
             assert any(layer.kind in line and f"{layer.parameters:,} parameters" in line for line in lines)
 
 
-def test_a_network_with_a_branch_is_listed_too() -> None:
+def test_layers_of_a_branched_network_are_listed() -> None:
     class Branched(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()

@@ -1,4 +1,4 @@
-"""A training that was stopped goes on to the weights of an unbroken one."""
+"""A resumed training reaches the same weights as an uninterrupted one."""
 
 import json
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from mnist_edge.training.loop import TrainingResult, train
 from mnist_edge.training.progress import Step
 from mnist_edge.training.recipes import Recipe, find_recipe
 from mnist_edge.training.resume import StateFile
+from mnist_edge.training.torch_settings import RunSettings
 
 DIGITS = draw_digits(300, 3)
 RECIPES = [
@@ -24,6 +25,9 @@ RECIPES = [
     replace(find_recipe("v2", "reference"), validation_images=20, epochs=3),
     replace(find_recipe("v2", "onepass"), batch_size=64, epochs=3),
 ]
+
+
+SETTINGS = RunSettings(seed=1, threads=1)
 
 
 class StoppedError(Exception):
@@ -38,13 +42,18 @@ def _stop_in(epoch: int) -> Callable[[Step], None]:
     return on_step
 
 
-def _train(recipe: Recipe, state: StateFile | None, **options: Any) -> TrainingResult:
-    return train(recipe, DIGITS, state=state, seed=options.pop("seed", 1), threads=1, **options)
+def _train(
+    recipe: Recipe,
+    state: StateFile | None,
+    on_step: Callable[[Step], None] | None = None,
+    settings: RunSettings = SETTINGS,
+) -> TrainingResult:
+    return train(recipe, DIGITS, settings=settings, state=state, on_step=on_step)
 
 
 @pytest.fixture
 def stopped(tmp_path: Path) -> Path:
-    """Give the state of a training of V2 that was stopped in its second epoch."""
+    """Return the state of a training of V2 that was stopped in its second epoch."""
     path = tmp_path / "state"
     with pytest.raises(StoppedError):
         _train(RECIPES[1], StateFile(path), on_step=_stop_in(2))
@@ -53,7 +62,7 @@ def stopped(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 @pytest.mark.parametrize("epoch", [2, 3])
-def test_it_gets_the_weights_of_an_unbroken_training(tmp_path: Path, recipe: Recipe, epoch: int) -> None:
+def test_it_reaches_the_weights_of_an_unbroken_training(tmp_path: Path, recipe: Recipe, epoch: int) -> None:
     unbroken = _train(recipe, None)
     path = tmp_path / "state"
     with pytest.raises(StoppedError):
@@ -66,7 +75,7 @@ def test_it_gets_the_weights_of_an_unbroken_training(tmp_path: Path, recipe: Rec
     assert resumed.facts == unbroken.facts
 
 
-def test_without_resume_it_begins_anew(stopped: Path) -> None:
+def test_without_resume_it_starts_from_scratch(stopped: Path) -> None:
     seen: list[int] = []
     _train(RECIPES[1], StateFile(stopped), on_step=lambda step: seen.append(step.epoch))
     assert seen[0] == 1
@@ -78,28 +87,45 @@ def test_one_epoch_leaves_no_state(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "seed", "what"),
+    ("recipe", "settings", "difference"),
     [
-        (RECIPES[0], 1, "recipe's name is reference, not deploy"),
-        (replace(RECIPES[1], peak_learning_rate=0.5), 1, "recipe's peak_learning_rate is 0.015, not 0.5"),
-        (replace(RECIPES[1], epochs=9), 1, "recipe's epochs is 3, not 9"),
-        (RECIPES[1], 2, "seed is 1, not 2"),
+        (RECIPES[0], SETTINGS, "recipe.name is reference, not deploy"),
+        (replace(RECIPES[1], peak_learning_rate=0.5), SETTINGS, "recipe.peak_learning_rate is 0.015, not 0.5"),
+        (replace(RECIPES[1], epochs=9), SETTINGS, "recipe.epochs is 3, not 9"),
+        (RECIPES[1], RunSettings(seed=2, threads=1), "seed is 1, not 2"),
+        (RECIPES[1], RunSettings(seed=1, threads=2), "threads is 1, not 2"),
     ],
 )
-def test_the_state_of_another_training_is_refused(stopped: Path, recipe: Recipe, seed: int, what: str) -> None:
-    with pytest.raises(CheckpointError, match=what):
-        _train(recipe, StateFile(stopped, resume=True), seed=seed)
+def test_the_state_of_another_training_is_refused(
+    stopped: Path, recipe: Recipe, settings: RunSettings, difference: str
+) -> None:
+    with pytest.raises(CheckpointError, match=f"its {difference}.*without --resume"):
+        _train(recipe, StateFile(stopped, resume=True), settings=settings)
 
 
-def test_other_images_are_refused(stopped: Path) -> None:
-    with pytest.raises(CheckpointError, match="data's SHA-256"):
-        train(RECIPES[1], draw_digits(300, 4), state=StateFile(stopped, resume=True), seed=1, threads=1)
+def test_the_state_of_other_images_is_refused(stopped: Path) -> None:
+    with pytest.raises(CheckpointError, match="its data_sha256 is "):
+        train(RECIPES[1], draw_digits(300, 4), settings=SETTINGS, state=StateFile(stopped, resume=True))
+
+
+def test_the_state_of_other_package_versions_is_refused(stopped: Path) -> None:
+    _spoil(stopped, lambda _, metadata: metadata["fingerprint"]["versions"].update(torch="1.0"))
+    with pytest.raises(CheckpointError, match=r"its versions is .*'torch': '1\.0'"):
+        _train(RECIPES[1], StateFile(stopped, resume=True))
+
+
+def test_the_fingerprint_in_the_file_has_plain_keys(stopped: Path) -> None:
+    with safe_open(stopped, framework="pt") as file:
+        fingerprint = json.loads(file.metadata()["mnist_edge"])["fingerprint"]
+    assert sorted(fingerprint) == ["data_sha256", "device", "recipe", "seed", "threads", "versions"]
+    assert (fingerprint["seed"], fingerprint["device"], fingerprint["threads"]) == (1, "cpu", 1)
+    assert fingerprint["recipe"]["architecture"] == "v2"
 
 
 def _spoil(path: Path, change: Callable[[dict[str, torch.Tensor], dict[str, Any]], None]) -> None:
     with safe_open(path, framework="pt") as file:
         metadata = json.loads(file.metadata()["mnist_edge"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     change(tensors, metadata)
     save_file(tensors, path, {"mnist_edge": json.dumps(metadata)})
 
@@ -114,7 +140,9 @@ def _spoil(path: Path, change: Callable[[dict[str, torch.Tensor], dict[str, Any]
         lambda tensors, _: tensors.update({"optimizer.0.0.exp_avg": torch.zeros(7)}),
         lambda _, metadata: metadata.pop("epoch"),
         lambda _, metadata: metadata.update(format=99),
-        lambda _, metadata: metadata.update(training=3),
+        lambda _, metadata: metadata.update(fingerprint=3),
+        lambda _, metadata: metadata["fingerprint"].pop("device"),
+        lambda _, metadata: metadata["fingerprint"]["recipe"].update(epochs=0),
     ],
 )
 def test_a_damaged_state_is_refused(stopped: Path, change: Any) -> None:
@@ -123,7 +151,7 @@ def test_a_damaged_state_is_refused(stopped: Path, change: Any) -> None:
         _train(RECIPES[1], StateFile(stopped, resume=True))
 
 
-def test_a_cut_state_is_refused(stopped: Path) -> None:
+def test_a_truncated_state_is_refused(stopped: Path) -> None:
     stopped.write_bytes(stopped.read_bytes()[:-9])
     with pytest.raises(CheckpointError, match="no safetensors file"):
         _train(RECIPES[1], StateFile(stopped, resume=True))
