@@ -48,10 +48,10 @@ class ImageClassifier(_Network):
 
     def __init__(self) -> None:
         channels = (1, 8, 16, 24)
-        blocks = (
+        blocks = [
             nn.Sequential(nn.Conv2d(before, after, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2))
             for before, after in pairwise(channels)
-        )
+        ]
         head = nn.Sequential(
             nn.Flatten(),
             nn.Linear(channels[-1] * (IMAGE_SIZE // 8) ** 2, 88), nn.ReLU(inplace=True),
@@ -77,7 +77,7 @@ class EfficientMNIST(_Network):
             final_bias: whether the last layer has a bias.
         """
         channels = (1, 16, 32, 64)
-        blocks = (
+        blocks = [
             nn.Sequential(
                 nn.Conv2d(before, after, 3, padding=1, bias=not batch_norm),
                 *([nn.BatchNorm2d(after)] if batch_norm else []),
@@ -85,7 +85,7 @@ class EfficientMNIST(_Network):
                 *([nn.MaxPool2d(2)] if average or after != channels[-1] else []),
             )
             for before, after in pairwise(channels)
-        )
+        ]
         features = channels[-1] if average else channels[-1] * (IMAGE_SIZE // 4) ** 2
         head = nn.Sequential(
             *([nn.AdaptiveAvgPool2d(1)] if average else []),

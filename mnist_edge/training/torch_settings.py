@@ -18,9 +18,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 class RunSettings:
     """What a training's weights depend on besides its recipe, its data and the versions of packages."""
 
-    seed: int = (
-        0  # of the initial weights, the order of images, augmentation, dropout and the choice of held-out images
-    )
+    seed: int = 0  # of the initial weights, the order of images, augmentation, dropout and the held-out images
     device: str = "cpu"  # as PyTorch names it
     threads: int | None = None  # of the CPU; None for PyTorch's default
 

@@ -82,7 +82,7 @@ def test_an_epoch_has_as_many_steps_as_the_references() -> None:
     assert steps == {"v1": 938, "v2": 844}
 
 
-def test_an_unknown_recipe_is_an_error_that_lists_the_known_ones() -> None:
+def test_an_unknown_recipe_is_an_error_listing_the_known() -> None:
     with pytest.raises(
         UnknownNameError, match="there is no recipe 'magic' for v1; there are reference, onepass, deploy"
     ):
@@ -125,7 +125,7 @@ def test_the_accuracy_check_fails_on_shuffled_labels() -> None:
         train_and_check_accuracy(find_recipe("v1", "reference"), shuffled, digits)
 
 
-def test_the_accuracy_check_fails_on_digits_that_are_too_easy() -> None:
+def test_the_accuracy_check_fails_on_easy_digits() -> None:
     digits = draw_digits(3_000)
     with pytest.raises(AssertionError, match=r"< 0\.995"):
         train_and_check_accuracy(find_recipe("v1", "reference"), digits, digits)

@@ -43,6 +43,19 @@ def test_every_network_returns_ten_logits_per_image(architecture: str) -> None:
     assert (logits.shape, logits.dtype) == ((2, 10), torch.float32)
 
 
+@pytest.mark.parametrize("architecture", ["v1", "v2", "lenet5", "cnn"])
+def test_initial_weights_are_drawn_in_layer_order(architecture: str) -> None:
+    """Another order would give other weights for the same seed."""
+    torch.manual_seed(0)
+    model = build_model(architecture)
+    built = [parameter.clone() for parameter in model.parameters()]
+    torch.manual_seed(0)
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+            layer.reset_parameters()
+    assert all(torch.equal(before, after) for before, after in zip(built, model.parameters(), strict=True))
+
+
 def test_v1_has_146_biases() -> None:
     biases = [values.numel() for name, values in build_model("v1").named_parameters() if name.endswith("bias")]
     assert sum(biases) == 146
