@@ -88,14 +88,18 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def results_document(results: "DataclassInstance") -> dict[str, Any]:
+    """Return results as the JSON document that `save_results` writes."""
+    return {"kind": type(results).__name__, "format": _RESULTS_FORMAT, **asdict(results)}
+
+
 def save_results(path: Path, results: "DataclassInstance") -> None:
     """Write a dataclass of results as JSON, atomically.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    content = {"kind": type(results).__name__, "format": _RESULTS_FORMAT, **asdict(results)}
-    write_bytes(path, f"{json.dumps(content, indent=1)}\n".encode())
+    write_bytes(path, f"{json.dumps(results_document(results), indent=1)}\n".encode())
 
 
 def load_results(path: Path, results_type: type[_Results]) -> _Results:
