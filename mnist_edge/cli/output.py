@@ -1,149 +1,183 @@
-"""What a person sees: tables and progress bars on a terminal, plain lines in a pipe."""
+"""A command's results on stdout, as text or for programs, and its progress on stderr."""
 
+import csv
 import itertools
+import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from mnist_edge.training.progress import Step
 
 _PLAIN_STEPS = 100
-"""Where there is no terminal, a line of progress comes every so many steps."""
+"""Training steps per line of progress where stderr is not a terminal."""
+
+
+class Table(NamedTuple):
+    """Rows under column names, with a title above."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+Part: TypeAlias = Table | str
+"""A piece of text output: a table or a line."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a command's result goes: text for people or, if asked for, JSON or CSV for programs."""
+
+    as_json: bool = False
+    as_csv: bool = False
+
+    def result(self, document: object, parts: Iterable[Part]) -> None:
+        """Print the whole result of a command: the JSON document, or the tables and lines."""
+        if self.as_json:
+            print(json.dumps(document, indent=2))
+        else:
+            self.text(*parts)
+
+    def text(self, *parts: Part) -> None:
+        """Print tables and lines, unless the output is for programs."""
+        if self.as_json or self.as_csv:
+            return
+        for part in parts:
+            if isinstance(part, Table):
+                print_table(*part)
+            else:
+                print(part, flush=True)
+
+    def header(self, columns: Sequence[str]) -> None:
+        """Print the CSV columns of the records that follow, if the output is CSV."""
+        if self.as_csv:
+            _print_csv(columns)
+
+    def record(self, text: str, cells: Sequence[object], document: Mapping[str, object]) -> None:
+        """Print one of many results on a line at once: as text, as CSV cells or as a JSON document."""
+        if self.as_csv:
+            _print_csv(cells)
+        else:
+            print(json.dumps(document) if self.as_json else text, flush=True)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows under a title; columns whose every cell is a number are aligned to the right."""
-    cells = [[_text(value) for value in row] for row in rows]
-    to_right = [
+    """Print a table: drawn by rich on a terminal, in aligned plain columns elsewhere.
+
+    Columns of numbers are aligned to the right. Plain columns are never wrapped or cut, whatever their width.
+    """
+    cells = [[_cell(value) for value in row] for row in rows]
+    numeric = [
         all(row[index] is None or isinstance(row[index], int | float) or str(row[index])[-1:] == "%" for row in rows)
         for index in range(len(columns))
     ]
     if sys.stdout.isatty():
         from rich.console import Console
-        from rich.table import Table
+        from rich.table import Table as RichTable
         from rich.text import Text
 
-        table = Table(title=title, title_justify="left", title_style="bold")
-        for column, numeric in zip(columns, to_right, strict=True):
-            table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table = RichTable(title=title, title_justify="left", title_style="bold")
+        for column, is_numeric in zip(columns, numeric, strict=True):
+            table.add_column(column, justify="right" if is_numeric else "left", overflow="fold")
         for row in cells:
             table.add_row(*map(Text, row))
         Console().print(table)
         return
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     print(title)
-    for line in (list(columns), *cells):
-        aligned = [
-            cell.rjust(width) if numeric else cell.ljust(width)
-            for cell, width, numeric in zip(line, widths, to_right, strict=True)
-        ]
+    for line in (columns, *cells):
+        aligned = (
+            cell.rjust(width) if is_numeric else cell.ljust(width)
+            for cell, width, is_numeric in zip(line, widths, numeric, strict=True)
+        )
         print("  " + "  ".join(aligned).rstrip())
     print()
 
 
-def _text(value: Any) -> str:
+def _cell(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def _print_csv(cells: Sequence[object]) -> None:
+    csv.writer(sys.stdout, lineterminator="\n").writerow(cells)
+    sys.stdout.flush()
+
+
 @contextmanager
 def training_progress(epochs: int) -> Iterator[Callable[["Step"], None]]:
-    """Show the steps of a training on stderr: a bar on a terminal, else a line now and then."""
-    if not sys.stderr.isatty():
-        yield _print_step
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    """Show the steps of a training: a bar on a terminal, else a line every hundred steps."""
+    with _progress("training") as show:
 
-    columns = (
-        TextColumn("epoch {task.fields[epoch]}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[figures]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=None, epoch="", figures="")
+        def on_step(step: "Step") -> None:
+            metrics = f"loss {step.loss:.3f}  accuracy {step.accuracy:.2%}  {step.images_per_second:,.0f} images/s"
+            line = f"epoch {step.epoch}  step {step.step}/{step.steps}  {metrics}"
+            is_printed = step.step % _PLAIN_STEPS == 0 or step.step == step.steps
+            done = (step.epoch - 1) * step.steps + step.step
+            show(line, done, epochs * step.steps, line if is_printed else "")
 
-        def show(step: "Step") -> None:
-            progress.update(
-                task,
-                total=epochs * step.steps,
-                completed=(step.epoch - 1) * step.steps + step.step,
-                epoch=f"{step.epoch}/{epochs}",
-                figures=_figures(step),
-            )
-
-        yield show
+        yield on_step
 
 
 @contextmanager
 def step_progress(title: str, steps: int) -> Iterator[Callable[[str], None]]:
-    """Show on stderr what is being done: a bar on a terminal, else a line a step."""
-    if not sys.stderr.isatty():
-        done = itertools.count(1)
-        yield lambda what: print(f"{title}  step {next(done)}/{steps}  {what}", file=sys.stderr, flush=True)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    """Show the step at work: a bar on a terminal, else a line per step."""
+    numbers = itertools.count(1)
+    with _progress(title) as show:
 
-    columns = (TextColumn(title), BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=steps, completed=-1)
-        yield lambda what: progress.update(task, advance=1, description=what)
-        progress.update(task, completed=steps, description="done")
+        def on_step(step: str) -> None:
+            number = next(numbers)
+            show(step, number - 1, steps, f"{title}  step {number}/{steps}  {step}")
+
+        yield on_step
+        show("done", steps, steps, "")
 
 
 @contextmanager
 def image_progress(images: int) -> Iterator[Callable[[], None]]:
-    """Show on stderr how many images are done, where it is a terminal and the lines of results go elsewhere."""
-    if not sys.stderr.isatty() or sys.stdout.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=images)
-        yield lambda: progress.advance(task)
-
-
-def _print_step(step: "Step") -> None:
-    if step.step % _PLAIN_STEPS == 0 or step.step == step.steps:
-        print(f"epoch {step.epoch}  step {step.step}/{step.steps}  {_figures(step)}", file=sys.stderr, flush=True)
-
-
-def _figures(step: "Step") -> str:
-    return f"loss {step.loss:.3f}  accuracy {step.accuracy:.2%}  {step.images_per_second:,.0f} images/s"
+    """Count the finished images in a bar, if stderr is a terminal and stdout, which gets the results, is not."""
+    numbers = itertools.count(1)
+    with _progress("images", drawn=not sys.stdout.isatty()) as show:
+        yield lambda: show(f"{(number := next(numbers))}/{images}", number, images, "")
 
 
 @contextmanager
 def download_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show downloads on stderr: a bar on a terminal, else a line for each file."""
-    if not sys.stderr.isatty():
-        started: set[str] = set()
+    """Show downloads: a bar on a terminal, else a line per file."""
+    announced: set[str] = set()
+    with _progress("downloading") as show:
 
-        def announce(name: str, _done_bytes: int, total_bytes: int) -> None:
-            if name not in started:
-                started.add(name)
-                print(f"downloading {name} ({total_bytes:,} bytes)", file=sys.stderr, flush=True)
+        def on_progress(name: str, done_bytes: int, total_bytes: int) -> None:
+            line = "" if name in announced else f"downloading {name} ({total_bytes:,} bytes)"
+            announced.add(name)
+            show(f"{name} {done_bytes:,}/{total_bytes:,} bytes", done_bytes, total_bytes or None, line)
 
-        yield announce
+        yield on_progress
+
+
+@contextmanager
+def _progress(title: str, drawn: bool = True) -> Iterator[Callable[[str, int, int | None, str], None]]:
+    """Yield a function of a description, the work done, all work and a line.
+
+    On a terminal it draws the first three as a bar on stderr, elsewhere it prints the line unless it is empty.
+    """
+    if not (drawn and sys.stderr.isatty()):
+
+        def print_line(_description: str, _done: int, _total: int | None, line: str) -> None:
+            if line:
+                print(line, file=sys.stderr, flush=True)
+
+        yield print_line
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (title, BarColumn(), "{task.description}", TimeRemainingColumn(elapsed_when_finished=True))
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        tasks: dict[str, Any] = {}
-
-        def show(name: str, done_bytes: int, total_bytes: int) -> None:
-            if name not in tasks:
-                tasks[name] = progress.add_task(name)
-            progress.update(tasks[name], completed=done_bytes, total=total_bytes or None)
-
-        yield show
+        task = progress.add_task("")
+        yield lambda text, done, total, _line: progress.update(task, description=text, completed=done, total=total)

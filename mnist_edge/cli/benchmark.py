@@ -1,0 +1,74 @@
+"""The command `benchmark`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnist_edge.cli.data import ensure_data
+from mnist_edge.cli.options import DataOption, JsonOption, ModelsArgument, check_packaged
+from mnist_edge.cli.output import Output, step_progress
+
+if TYPE_CHECKING:
+    from mnist_edge.data.mnist import Split, SplitName
+
+
+def benchmark(
+    models: ModelsArgument = None,
+    training: Annotated[bool, typer.Option("--training", help="Time one epoch of training instead.")] = False,
+    rounds: Annotated[int | None, typer.Option(metavar="N", min=1, help="Repetitions.", show_default="15; 5")] = None,
+    results: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write the results, JSON.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Draw a bar chart, PNG.")] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure speed, start and memory of the models beside other inference engines.
+
+    Takes five minutes per model. Engines that are not installed are listed; the extra `bench` installs them.
+
+    With --training, one epoch is timed beside an ordinary PyTorch loop; three minutes per model.
+    """
+    from mnist_edge.cli.benchmark_tables import print_benchmark, print_training_benchmark
+    from mnist_edge.files import results_document, save_results
+    from runtime.contract import ARTIFACTS, MODELS
+
+    output = Output(as_json)
+    names = [name if Path(name).is_dir() and not training else check_packaged(name) for name in models or MODELS]
+    if training:
+        if plot is not None:
+            raise typer.BadParameter("shows engines; --training has none", param_hint="--plot")
+        from mnist_edge.benchmark.training import benchmark_training
+
+        epochs = benchmark_training(names, ensure_data(data), rounds or 5, step_progress)
+        if results is not None:
+            save_results(results, epochs)
+        if as_json:
+            output.result(results_document(epochs), ())
+        else:
+            print_training_benchmark(epochs)
+        return
+    if plot is not None:
+        from mnist_edge.benchmark.plot import plot_benchmark  # before the measurement: matplotlib may be missing
+    from mnist_edge.benchmark.runner import benchmark_models
+
+    folders = {name: ARTIFACTS / name if name in MODELS else Path(name) for name in names}
+    splits = _available_split(data, "train"), _available_split(data, "test")
+    measured = benchmark_models(folders, *splits, rounds or 15, step_progress)
+    if results is not None:
+        save_results(results, measured)
+    if plot is not None:
+        plot_benchmark(plot, measured)
+    if as_json:
+        output.result(results_document(measured), ())
+    else:
+        print_benchmark(measured)
+
+
+def _available_split(directory: Path | None, split: "SplitName") -> "Split | None":
+    """Load one split of MNIST if its files are there; nothing is downloaded."""
+    from mnist_edge.data.mnist import available_data, load_split
+
+    folder = available_data(directory, split)
+    return None if folder is None else load_split(folder, split)

@@ -1,0 +1,60 @@
+"""The commands `calibrate` and `export`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mnist_edge.cli.data import load_split
+from mnist_edge.cli.options import BudgetOption, DataOption, JsonOption, ModelsArgument, OutOption, check_packaged
+from mnist_edge.cli.output import Output
+
+
+def calibrate(
+    checkpoints: Annotated[list[str], typer.Argument(metavar="CHECKPOINT", help="v1, v2 or checkpoint files.")],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Record the activation ranges for int8 in a calibration table beside each checkpoint."""
+    from export.exporter import calibrate as calibrate_checkpoint
+
+    training, output = load_split(data, "train"), Output(as_json)
+    documents = []
+    for checkpoint in map(_checkpoint_path, checkpoints):
+        table = calibrate_checkpoint(checkpoint, training)
+        documents.append({"checkpoint": str(checkpoint), "table": str(table)})
+        output.text(f"Written: {table}")
+    output.result({"models": documents}, ())
+
+
+def export(
+    models: ModelsArgument = None,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Export it, with the calibration table beside it.")
+    ] = None,
+    out: OutOption = Path("artifacts"),
+    max_parameters: BudgetOption = 25_000,
+    max_bytes: Annotated[int, typer.Option(metavar="N", min=1, help="Refuse int8 files over N bytes.")] = 100_000,
+    as_json: JsonOption = False,
+) -> None:
+    """Export checkpoints to float and int8 ONNX. Nothing is replaced unless every check passes."""
+    from export.exporter import export_checkpoints
+    from mnist_edge.cli import tables
+    from runtime.contract import MODELS
+
+    named = [_checkpoint_path(check_packaged(model)) for model in models or ()] + (checkpoint or [])
+    paths = named or [_checkpoint_path(model) for model in MODELS]
+    reports = export_checkpoints(paths, out, max_parameters=max_parameters, max_bytes=max_bytes)
+    documents = [
+        {"folder": str(report.folder), "parity": asdict(report.parity), **report.manifest} for report in reports
+    ]
+    Output(as_json).result({"models": documents}, tables.export(out, reports, max_parameters, max_bytes))
+
+
+def _checkpoint_path(model: str) -> Path:
+    """Return the path of a checkpoint; `v1` and `v2` name the packaged ones."""
+    from mnist_edge.training.checkpoint import CHECKPOINT_FILE
+    from runtime.contract import ARTIFACTS, MODELS
+
+    return ARTIFACTS / model / CHECKPOINT_FILE if model in MODELS else Path(model)

@@ -1,0 +1,38 @@
+"""Options that several commands share, and the check of a model's name."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mnist_edge.errors import UnknownNameError
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Folder of the four MNIST files.", show_default="$MNIST_EDGE_DATA"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+SeedOption = Annotated[
+    int,
+    typer.Option(metavar="N", min=0, max=2**64 - 1, help="The same seed on the same machine gives the same weights."),
+]
+ModelsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[MODEL]", help="v1, v2, exported files or folders.", show_default="both")
+]
+OutOption = Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Folder to write into.")]
+BudgetOption = Annotated[
+    int, typer.Option("--max-parameters", metavar="N", min=1, help="Refuse models of N or more parameters.")
+]
+
+
+def check_packaged(model: str) -> str:
+    """Return the name of a packaged model.
+
+    Raises:
+        UnknownNameError: there is no such model.
+    """
+    from runtime.contract import MODELS
+
+    if model not in MODELS:
+        raise UnknownNameError(f"there is no model {model!r}; there are {', '.join(MODELS)}")
+    return model

@@ -1,0 +1,133 @@
+"""The commands `predict` and `selftest`."""
+
+import math
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnist_edge.cli.errors import FAILED, NO_DIGIT, explain
+from mnist_edge.cli.options import JsonOption, ModelsArgument
+from mnist_edge.cli.output import Output, image_progress
+
+if TYPE_CHECKING:
+    from runtime import Prediction
+
+_COLUMNS = ("file", "digit", "confidence", "rejected", *(f"probability_{digit}" for digit in range(10)))
+_IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+_MANY_IMAGES = 256
+"""From this number on, it pays to start a process per core."""
+
+
+def predict(
+    inputs: Annotated[list[str], typer.Argument(metavar="IMAGE", help="Files, folders, or - for standard input.")],
+    model: Annotated[str, typer.Option(metavar="MODEL", help="v1, v2, an ONNX file or its folder.")] = "v2",
+    top: Annotated[int, typer.Option(metavar="N", min=1, max=10, help="Show the N most probable digits.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    reject: Annotated[bool, typer.Option("--reject/--no-reject", help="Report unlikely digits as 'no digit'.")] = True,
+    reject_below: Annotated[
+        float | None, typer.Option(metavar="P", min=0, max=1, help="Least confidence.", show_default="the model's own")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Reading processes.", show_default="all cores for many images"),
+    ] = None,
+    drawing: Annotated[
+        Path | None, typer.Option("--explain", metavar="FILE", dir_okay=False, help="Draw the preparation, PNG.")
+    ] = None,
+) -> None:
+    """Predict the digit in each image, one line each. Unreadable images are reported and skipped."""
+    from mnist_edge.machine import usable_cores
+    from runtime import ImageError, Predictor, predict_stream
+
+    if as_json and as_csv:
+        raise typer.BadParameter("choose one of --json and --csv", param_hint="--csv")
+    if reject_below is not None and math.isnan(reject_below):
+        raise typer.BadParameter("nan is not in the range 0<=x<=1", param_hint="--reject-below")
+    images = _list_images(inputs)
+    if drawing is not None and (len(images) != 1 or images == ["-"]):
+        raise typer.BadParameter("needs exactly one image file", param_hint="--explain")
+    predictor = Predictor(model, reject_below=reject_below if reject else 0)
+    processes = workers or (usable_cores() if len(images) >= _MANY_IMAGES else 1)
+    output = Output(as_json, as_csv)
+    output.header(_COLUMNS)
+    failed = rejected = False
+    with image_progress(len(images)) as on_image:
+        sources = (sys.stdin.buffer.read() if name == "-" else name for name in images)
+        for name, prediction in zip(images, predict_stream(predictor, sources, processes), strict=True):
+            on_image()
+            if isinstance(prediction, ImageError):
+                failed = True
+                message = str(prediction)
+                print(f"error: {message if name in message else f'{name}: {message}'}", file=sys.stderr, flush=True)
+                continue
+            rejected |= prediction.rejected is not None
+            _print_prediction(output, name, prediction, top)
+            if drawing is not None:
+                _draw_preparation(drawing, name, _describe(prediction, top))
+    if failed or rejected:
+        raise typer.Exit(FAILED if failed else NO_DIGIT)
+
+
+def _list_images(inputs: list[str]) -> list[str]:
+    """List the images: files and `-` as given, the images of a folder in alphabetical order."""
+    names: list[str] = []
+    for name in inputs:
+        if name != "-" and Path(name).is_dir():
+            files = sorted(str(path) for path in Path(name).iterdir() if path.suffix.lower() in _IMAGE_SUFFIXES)
+            names += files or [name]  # a folder without images stays, and is reported as unreadable
+        else:
+            names.append(name)
+    return names
+
+
+def _print_prediction(output: Output, name: str, prediction: "Prediction", top: int) -> None:
+    ranked = [{"digit": digit, "probability": probability} for digit, probability in prediction.top(top)]
+    output.record(
+        f"{name}: {_describe(prediction, top)}",
+        [name, prediction.digit, prediction.confidence, prediction.rejected or "", *prediction.probabilities],
+        {"file": name, **asdict(prediction), "top": ranked},
+    )
+
+
+def _describe(prediction: "Prediction", top: int) -> str:
+    digits = ", ".join(f"{digit} ({probability:.1%})" for digit, probability in prediction.top(top))
+    return digits if prediction.rejected is None else f"no digit, {prediction.rejected}; at most {digits}"
+
+
+def _draw_preparation(path: Path, image: str, verdict: str) -> None:
+    from mnist_edge.cli.explanation import save_explanation
+    from runtime.images import read_image
+    from runtime.preprocess import preparation
+
+    save_explanation(path, preparation(read_image(image)).steps, f"{image}: {verdict}")
+
+
+def selftest(
+    models: ModelsArgument = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that models give the same logits on this machine as where they were exported."""
+    from runtime import Predictor, PredictorError
+    from runtime.contract import MODELS
+
+    output, documents, codes = Output(as_json), list[dict[str, Any]](), {0}
+    for model in models or MODELS:
+        try:
+            report = Predictor(model).selftest()
+        except PredictorError as error:
+            code, message = explain(error)
+            codes.add(code)
+            documents.append({"model": model, "error": message})
+            print(f"error: {model}: {message}", file=sys.stderr, flush=True)
+            continue
+        documents.append({"model": model, **asdict(report)})
+        output.text(
+            f"{model}: passed; the logits of {report.images} golden images differ by at most "
+            f"{report.max_difference:.3g} (allowed: {report.tolerance:.3g})"
+        )
+    output.result({"models": documents}, ())
+    raise typer.Exit(max(codes))

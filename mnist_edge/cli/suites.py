@@ -1,0 +1,182 @@
+"""The suites of `evaluate`: how each measures a model, prints the results and records them."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from export.manifest import record_accuracies, record_rejection, record_robustness
+from mnist_edge.cli.output import Part, Table, step_progress
+from mnist_edge.cli.tables import percent, worst_pairs
+from mnist_edge.data.mnist import DIGITS, Split
+from mnist_edge.evaluation.metrics import ConfidenceEvaluation, Evaluation, expected_calibration_error
+from mnist_edge.evaluation.non_digits import NON_DIGITS
+from mnist_edge.evaluation.rejection import RejectionResult, evaluate_rejection
+from mnist_edge.evaluation.robustness import KINDS, RobustnessResult, evaluate_robustness, mean_accuracy
+from runtime import Predictor
+
+_DATA_SET = "MNIST test"
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Suite(Generic[_Result]):
+    """One way to evaluate exported models.
+
+    Attributes:
+        run: measures a model, given its name for the progress display, on MNIST's test images.
+        facts: returns one model's result for JSON.
+        table: yields the tables of all models' results, by name.
+        record: writes a result into the manifest beside the model's file.
+    """
+
+    run: Callable[[str, Predictor, Split], _Result]
+    facts: Callable[[_Result], dict[str, Any]]
+    table: Callable[[Mapping[str, _Result]], Iterator[Part]]
+    record: Callable[[Path, _Result], None]
+
+
+class _MnistResult(NamedTuple):
+    """A model's evaluation, and that of its confidences unless it is a checkpoint."""
+
+    evaluation: Evaluation
+    confidence: ConfidenceEvaluation | None
+
+
+def evaluate_checkpoint(path: Path, test: Split) -> _MnistResult:
+    """Measure a checkpoint with PyTorch. Its confidences are not calibrated before the export."""
+    from mnist_edge.training.checkpoint import load_checkpoint
+    from mnist_edge.training.loop import evaluate_model
+
+    return _MnistResult(evaluate_model(load_checkpoint(path).model, test), None)
+
+
+def _run_mnist(_name: str, predictor: Predictor, test: Split) -> _MnistResult:
+    digits, probabilities = predictor.classify(test.images)
+    confidences = probabilities.max(axis=1)
+    error = expected_calibration_error(confidences, digits == test.labels)
+    confidence = ConfidenceEvaluation(error, float((confidences < predictor.reject_below).mean()))
+    return _MnistResult(Evaluation.of(digits, test.labels), confidence)
+
+
+def _mnist_facts(result: _MnistResult) -> dict[str, Any]:
+    evaluation, confidence = result
+    return {
+        "data_set": _DATA_SET,
+        "images": evaluation.images,
+        "correct": evaluation.correct,
+        "accuracy": evaluation.accuracy,
+        **(asdict(confidence) if confidence else {}),
+        "recall": [evaluation.recall(digit) for digit in range(DIGITS)],
+        "precision": [evaluation.precision(digit) for digit in range(DIGITS)],
+        "confusion": evaluation.confusion,
+    }
+
+
+def _mnist_tables(results: Mapping[str, _MnistResult]) -> Iterator[Part]:
+    yield Table(
+        _DATA_SET,
+        ("model", "top-1", "correct", "of", "calibration error", "rejected"),
+        [
+            (
+                name,
+                percent(evaluation.accuracy),
+                evaluation.correct,
+                evaluation.images,
+                percent(confidence.expected_calibration_error if confidence else None),
+                percent(confidence.rejected if confidence else None),
+            )
+            for name, (evaluation, confidence) in results.items()
+        ],
+    )
+    for name, (evaluation, _) in results.items():
+        yield Table(
+            f"{name}: by digit",
+            ("digit", "recall", "precision"),
+            [
+                (digit, percent(evaluation.recall(digit)), percent(evaluation.precision(digit)))
+                for digit in range(DIGITS)
+            ],
+        )
+        yield Table(
+            f"{name}: true digit (row), predicted digit (column)",
+            ("", *map(str, range(DIGITS))),
+            [(f"{digit}", *evaluation.confusion[digit]) for digit in range(DIGITS)],
+        )
+        yield worst_pairs(evaluation)
+
+
+def _record_mnist(model: Path, result: _MnistResult) -> None:
+    if result.confidence is not None:
+        record_accuracies(model.parent, _DATA_SET, {model.name: (result.evaluation, result.confidence)})
+
+
+def _run_robustness(name: str, predictor: Predictor, test: Split) -> list[RobustnessResult]:
+    with step_progress(f"robustness suite, {name}", len(KINDS)) as on_kind:
+        return evaluate_robustness(predictor.predict_batch, test, on_kind=on_kind)
+
+
+def _robustness_facts(kinds: Sequence[RobustnessResult]) -> dict[str, Any]:
+    return {
+        "data_set": f"{_DATA_SET}, robustness suite",
+        "photographs": mean_accuracy(kinds, "photograph"),
+        "corruptions": mean_accuracy(kinds, "corruption"),
+        "kinds": [{**asdict(kind), "accuracy": kind.accuracy} for kind in kinds],
+    }
+
+
+def _robustness_tables(results: Mapping[str, Sequence[RobustnessResult]]) -> Iterator[Part]:
+    columns = [column for name in results for column in (name, f"{name} rejects")]
+    rows = [
+        (
+            f"{kind[0].group}: {kind[0].kind}",
+            *(cell for result in kind for cell in (percent(result.accuracy), percent(result.rejected / result.images))),
+        )
+        for kind in zip(*results.values(), strict=True)
+    ]
+    images = next(iter(results.values()))[0].images
+    yield Table(f"Robustness suite, {images:,} pictures per kind", ("kind", *columns), rows)
+    for name, kinds in results.items():
+        photographs, corruptions = mean_accuracy(kinds, "photograph"), mean_accuracy(kinds, "corruption")
+        yield f"{name}: mean of the photographs {photographs:.2%}, of the corruptions {corruptions:.2%}"
+
+
+def _run_rejection(_name: str, predictor: Predictor, test: Split) -> RejectionResult:
+    confidences = predictor.classify(test.images).probabilities.max(axis=1)
+    # With the lowest threshold above 0, only the preparation rejects pictures.
+    preparing = Predictor(predictor.path, reject_below=sys.float_info.min)
+    return evaluate_rejection(preparing.predict_batch, confidences, predictor.reject_below)
+
+
+def _rejection_tables(results: Mapping[str, RejectionResult]) -> Iterator[Part]:
+    first = next(iter(results.values()))
+    yield Table(
+        f"Rejected of {first.images_per_kind} pictures per kind",
+        ("kind", *results),
+        [
+            (f"{NON_DIGITS[kind][0]}: {kind}", *(f"{result.kinds[kind]:.1%}" for result in results.values()))
+            for kind in first.kinds
+        ],
+    )
+    for name, result in results.items():
+        points = [("its own", result.own), *(("", point) for point in result.curve)]
+        yield Table(
+            f"{name}: share rejected",
+            ("threshold", "", "MNIST test digits", "blank or noise", "unseen classes"),
+            [
+                (
+                    f"{point.reject_below:.4f}",
+                    own,
+                    *(f"{share:.1%}" for share in (point.digits, point.blank_or_noise, point.unseen_class)),
+                )
+                for own, point in points
+            ],
+        )
+
+
+SUITES: dict[str, Suite[Any]] = {
+    "mnist": Suite(_run_mnist, _mnist_facts, _mnist_tables, _record_mnist),
+    "robustness": Suite(_run_robustness, _robustness_facts, _robustness_tables, record_robustness),
+    "rejection": Suite(_run_rejection, asdict, _rejection_tables, record_rejection),
+}

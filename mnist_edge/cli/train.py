@@ -1,0 +1,73 @@
+"""The command `train`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnist_edge.cli.data import load_split
+from mnist_edge.cli.options import DataOption, JsonOption, SeedOption
+from mnist_edge.cli.output import Output, training_progress
+
+if TYPE_CHECKING:
+    from mnist_edge.training.progress import Step
+
+
+def train(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="v1, v2; to compare with: lenet5, cnn, resnet18.")],
+    recipe: Annotated[str, typer.Option(metavar="NAME", help="reference, onepass or deploy.")] = "reference",
+    seed: SeedOption = 0,
+    epochs: Annotated[int | None, typer.Option(metavar="N", min=1, show_default="the recipe's")] = None,
+    device: Annotated[str, typer.Option(metavar="NAME", help="PyTorch device: cpu, cuda, mps.")] = "cpu",
+    threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", file_okay=False, help="Gets checkpoint and log.", show_default="runs/MODEL"),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue after the last finished epoch.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a network from scratch and write its checkpoint and a log.
+
+    The state of an interrupted training stays in the folder. Resumed, it ends with the weights of an unbroken one.
+
+    If tensorboard is installed, event files are written beside the log.
+    """
+    from mnist_edge.cli import tables
+    from mnist_edge.training.checkpoint import CHECKPOINT_FILE, save_checkpoint
+    from mnist_edge.training.loop import train as train_model
+    from mnist_edge.training.progress import training_log
+    from mnist_edge.training.recipes import find_recipe
+    from mnist_edge.training.resume import STATE_FILE, StateFile
+
+    chosen = find_recipe(model, recipe)
+    folder = out or Path("runs") / model
+    training, test = load_split(data, "train"), load_split(data, "test")
+    state = StateFile(folder / STATE_FILE, resume)
+    if resume and not state.path.exists():
+        print(f"there is no {state.path} to resume from; starting a new training", file=sys.stderr)
+    title = f"{model}, recipe {recipe}, seed {seed}"
+    with training_log(folder, title) as log, training_progress(epochs or chosen.epochs) as show:
+
+        def on_step(step: "Step") -> None:
+            log(step)
+            show(step)
+
+        result = train_model(
+            chosen,
+            training,
+            test,
+            seed=seed,
+            epochs=epochs,
+            device=device,
+            threads=threads,
+            state=state,
+            on_step=on_step,
+        )
+    path = folder / CHECKPOINT_FILE
+    save_checkpoint(path, model, result.model, result.facts)
+    state.path.unlink(missing_ok=True)
+    document = {"checkpoint": str(path), "model": model, "seed": seed, "seconds": result.seconds}
+    Output(as_json).result(document | result.facts.metrics, tables.training(model, seed, result, path))
