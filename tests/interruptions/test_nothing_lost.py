@@ -167,11 +167,13 @@ def test_training_killed_repeatedly_ends_with_the_same_weights(
 ) -> None:
     command = [sys.executable, "-m", "mnist_edge", "train", "v1", "--epochs", "4", "--threads", "1"]
     command += ["--data", str(mnist_directory)]
-    uninterrupted, killed = tmp_path / "uninterrupted.safetensors", tmp_path / "killed" / "checkpoint.safetensors"
-    subprocess.run([*command, "--out", str(uninterrupted)], cwd=root, check=True, capture_output=True)
+    uninterrupted, killed = (
+        tmp_path / folder / "checkpoint.safetensors" for folder in ("uninterrupted", "killed")
+    )
+    subprocess.run([*command, "--out", str(uninterrupted.parent)], cwd=root, check=True, capture_output=True)
     generator, kills = np.random.default_rng(0), 0
     while not killed.exists():
-        resume = [*command, "--out", str(killed), "--resume"]
+        resume = [*command, "--out", str(killed.parent), "--resume"]
         process = subprocess.Popen(resume, cwd=root, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             process.wait(generator.uniform(8, 14))
