@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnist_edge.cli.data import ensure_data
-from mnist_edge.cli.options import DataOption, JsonOption, ModelsArgument, check_packaged
+from mnist_edge.cli.options import DataOption, JsonOption, check_packaged
 from mnist_edge.cli.output import Output, step_progress
 
 if TYPE_CHECKING:
@@ -14,13 +14,20 @@ if TYPE_CHECKING:
 
 
 def benchmark(
-    models: ModelsArgument = None,
-    training: Annotated[bool, typer.Option("--training", help="Time one epoch of training instead.")] = False,
-    rounds: Annotated[int | None, typer.Option(metavar="N", min=1, help="Repetitions.", show_default="15; 5")] = None,
-    results: Annotated[
-        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write the results, JSON.")
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="v1, v2 or exported folders.", show_default="both")
     ] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Draw a bar chart, PNG.")] = None,
+    training: Annotated[bool, typer.Option("--training", help="Time one epoch of training instead.")] = False,
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Repetitions of each measurement.", show_default="15, or 5 with --training"
+        ),
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write the results to a JSON file.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Draw a bar chart, as PNG.")] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:

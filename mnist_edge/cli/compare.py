@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from mnist_edge.benchmark.comparison import Comparison, Plan
 
 _Seeds = Annotated[int, typer.Option(metavar="N", min=1, help="Train each network with N seeds.")]
-_Processes = Annotated[int | None, typer.Option(metavar="N", min=1, help="At once.", show_default="one per core")]
-_Results = Annotated[Path, typer.Option(metavar="FILE", dir_okay=False, help="Resume from and write to it, JSON.")]
+_Processes = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Trainings at a time.", show_default="one per core")
+]
+_Results = Annotated[Path, typer.Option(metavar="FILE", dir_okay=False, help="Results to write, and to resume from.")]
 
 
 def compare(
     seeds: _Seeds = 10,
-    full: Annotated[bool, typer.Option("--full", help="Add the usual number of epochs; an hour.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Also train for the usual number of epochs; an hour.")] = False,
     processes: _Processes = None,
     results: _Results = Path("runs/compare.json"),
     out: OutOption = Path("runs/compare"),

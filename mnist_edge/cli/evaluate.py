@@ -16,10 +16,10 @@ def evaluate(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MODEL]", help="v1 or v2 (int8), ONNX files, folders or checkpoints.", show_default="v2"
+            metavar="[MODEL]...", help="v1 or v2 (int8), ONNX files, folders or checkpoints.", show_default="v2"
         ),
     ] = None,
-    suite: Annotated[SuiteName, typer.Option(help="What to measure, see above.")] = "mnist",
+    suite: Annotated[SuiteName, typer.Option(help="What to measure (see above).")] = "mnist",
     record: Annotated[bool, typer.Option("--record", help="Write the results into the models' manifests.")] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -30,7 +30,7 @@ def evaluate(
 
     robustness: accuracy on photographs and corruptions made from them, 500 of each kind. Takes three minutes per model.
 
-    rejection: how many of them and of pictures without a digit are rejected. Takes half a minute per model.
+    rejection: how many digits and non-digits are rejected. Takes half a minute per model.
     """
     from mnist_edge.cli.suites import SUITES, evaluate_checkpoint
     from runtime import Predictor

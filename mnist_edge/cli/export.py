@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from mnist_edge.cli.data import load_split
-from mnist_edge.cli.options import BudgetOption, DataOption, JsonOption, ModelsArgument, OutOption, check_packaged
+from mnist_edge.cli.options import BudgetOption, DataOption, JsonOption, OutOption, check_packaged
 from mnist_edge.cli.output import Output
 
 
 def calibrate(
-    checkpoints: Annotated[list[str], typer.Argument(metavar="CHECKPOINT", help="v1, v2 or checkpoint files.")],
+    checkpoints: Annotated[list[str], typer.Argument(metavar="CHECKPOINT...", help="v1, v2 or checkpoint files.")],
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -29,9 +29,11 @@ def calibrate(
 
 
 def export(
-    models: ModelsArgument = None,
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="v1, v2.", show_default="both")
+    ] = None,
     checkpoint: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Export it, with the calibration table beside it.")
+        list[Path] | None, typer.Option(metavar="FILE", help="Export this file, with the calibration table beside it.")
     ] = None,
     out: OutOption = Path("artifacts"),
     max_parameters: BudgetOption = 25_000,

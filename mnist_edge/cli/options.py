@@ -16,9 +16,6 @@ SeedOption = Annotated[
     int,
     typer.Option(metavar="N", min=0, max=2**64 - 1, help="The same seed on the same machine gives the same weights."),
 ]
-ModelsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[MODEL]", help="v1, v2, exported files or folders.", show_default="both")
-]
 OutOption = Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Folder to write into.")]
 BudgetOption = Annotated[
     int, typer.Option("--max-parameters", metavar="N", min=1, help="Refuse models of N or more parameters.")

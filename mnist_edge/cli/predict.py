@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_edge.cli.errors import FAILED, NO_DIGIT, explain
-from mnist_edge.cli.options import JsonOption, ModelsArgument
+from mnist_edge.cli.options import JsonOption
 from mnist_edge.cli.output import Output, image_progress
 
 if TYPE_CHECKING:
@@ -22,21 +22,23 @@ _MANY_IMAGES = 256
 
 
 def predict(
-    inputs: Annotated[list[str], typer.Argument(metavar="IMAGE", help="Files, folders, or - for standard input.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Files, folders, or - for standard input.")],
     model: Annotated[str, typer.Option(metavar="MODEL", help="v1, v2, an ONNX file or its folder.")] = "v2",
     top: Annotated[int, typer.Option(metavar="N", min=1, max=10, help="Show the N most probable digits.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     reject: Annotated[bool, typer.Option("--reject/--no-reject", help="Report unlikely digits as 'no digit'.")] = True,
     reject_below: Annotated[
-        float | None, typer.Option(metavar="P", min=0, max=1, help="Least confidence.", show_default="the model's own")
+        float | None,
+        typer.Option(metavar="P", min=0, max=1, help="Lowest accepted confidence.", show_default="the model's own"),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Reading processes.", show_default="all cores for many images"),
+        typer.Option(metavar="N", min=1, help="Processes that read images.", show_default="all cores for many images"),
     ] = None,
     drawing: Annotated[
-        Path | None, typer.Option("--explain", metavar="FILE", dir_okay=False, help="Draw the preparation, PNG.")
+        Path | None,
+        typer.Option("--explain", metavar="FILE", dir_okay=False, help="Draw how an image was prepared, as PNG."),
     ] = None,
 ) -> None:
     """Predict the digit in each image, one line each. Unreadable images are reported and skipped."""
@@ -107,7 +109,9 @@ def _draw_preparation(path: Path, image: str, verdict: str) -> None:
 
 
 def selftest(
-    models: ModelsArgument = None,
+    models: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="ONNX files or folders.", show_default="v1 v2")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check that models give the same logits on this machine as where they were exported."""

@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 
 def train(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="v1, v2; to compare with: lenet5, cnn, resnet18.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="v1, v2, lenet5, cnn or resnet18.")],
     recipe: Annotated[str, typer.Option(metavar="NAME", help="reference, onepass or deploy.")] = "reference",
     seed: SeedOption = 0,
-    epochs: Annotated[int | None, typer.Option(metavar="N", min=1, show_default="the recipe's")] = None,
+    epochs: Annotated[int | None, typer.Option(metavar="N", min=1, help="Epochs.", show_default="the recipe's")] = None,
     device: Annotated[str, typer.Option(metavar="NAME", help="PyTorch device: cpu, cuda, mps.")] = "cpu",
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", file_okay=False, help="Gets checkpoint and log.", show_default="runs/MODEL"),
+        typer.Option(metavar="DIR", file_okay=False, help="Folder to write into.", show_default="runs/MODEL"),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue after the last finished epoch.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted training.")] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a network from scratch and write its checkpoint and a log.
 
-    The state of an interrupted training stays in the folder. Resumed, it ends with the weights of an unbroken one.
+    A resumed training continues after its last finished epoch and ends with the same weights as an unbroken one.
 
     If tensorboard is installed, event files are written beside the log.
     """
