@@ -179,5 +179,10 @@ def _progress(title: str, drawn: bool = True) -> Iterator[Callable[[str, int, in
 
     columns = (title, BarColumn(), "{task.description}", TimeRemainingColumn(elapsed_when_finished=True))
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("")
-        yield lambda text, done, total, _line: progress.update(task, description=text, completed=done, total=total)
+
+        def draw(description: str, done: int, total: int | None, _line: str) -> None:
+            if not progress.tasks:  # no bar before the first step, and none for a download that is not needed
+                progress.add_task("")
+            progress.update(progress.task_ids[0], description=description, completed=done, total=total)
+
+        yield draw

@@ -1,4 +1,4 @@
-"""Progress on a terminal is drawn over; elsewhere it is a line a step."""
+"""Output modes, and progress: a bar on a terminal, a line per step elsewhere."""
 
 import io
 from collections.abc import Callable
@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mnist_edge.cli import output as console
+from mnist_edge.cli import output
+from mnist_edge.cli.output import Output, Table
 
 Progress = Callable[[], AbstractContextManager[Callable[..., None]]]
 
@@ -18,11 +19,11 @@ class Terminal(io.StringIO):
 
 
 def steps() -> AbstractContextManager[Callable[..., None]]:
-    return console.step_progress("trainings", 3)
+    return output.step_progress("trainings", 3)
 
 
 def images() -> AbstractContextManager[Callable[..., None]]:
-    return console.image_progress(3)
+    return output.image_progress(3)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def images() -> AbstractContextManager[Callable[..., None]]:
     [
         (steps, [("v1",), ("v2",), ("v3",)], ("trainings", "done")),
         (images, [(), (), ()], ("images", "3/3")),
-        (console.download_progress, [("t10k", 0, 100), ("t10k", 100, 100)], ("t10k", "100/100 bytes")),
+        (output.download_progress, [("t10k", 0, 100), ("t10k", 100, 100)], ("t10k", "100/100 bytes")),
     ],
 )
 def test_a_terminal_gets_a_bar(
@@ -49,12 +50,21 @@ def test_a_terminal_gets_a_bar(
     assert "\r" in terminal.getvalue()
 
 
+def test_without_a_step_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with output.download_progress():
+        pass
+    assert "downloading" not in terminal.getvalue()
+
+
 @pytest.mark.parametrize(
     ("progress", "calls", "lines"),
     [
         (steps, [("v1",), ("v2",)], ["trainings  step 1/3  v1", "trainings  step 2/3  v2"]),
         (images, [(), ()], []),
-        (console.download_progress, [("t10k", 0, 1_000), ("t10k", 9, 1_000)], ["downloading t10k (1,000 bytes)"]),
+        (output.download_progress, [("t10k", 0, 1_000), ("t10k", 9, 1_000)], ["downloading t10k (1,000 bytes)"]),
     ],
 )
 def test_a_pipe_gets_lines(
@@ -64,3 +74,25 @@ def test_a_pipe_gets_lines(
         for call in calls:
             show(*call)
     assert capsys.readouterr().err.splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        (Output(), "title\n  name  number\n  a      1,000\n\na line\nrecord\n"),
+        (Output(as_json=True), '{\n  "number": 1000\n}\n{"number": 1}\n'),
+        (Output(as_csv=True), "name,number\na,1\n"),
+    ],
+)
+def test_each_mode_prints_only_what_is_for_it(mode: Output, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if not mode.as_csv:
+        mode.result({"number": 1000}, [Table("title", ("name", "number"), [("a", 1000)]), "a line"])
+    mode.header(("name", "number"))
+    mode.record("record", ("a", 1), {"number": 1})
+    assert capsys.readouterr().out == expected
+
+
+def test_a_pipe_gets_wide_tables_whole(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    output.print_table("title", ("wide", "share"), [("x" * 300, "99.5%"), ("y", None)])
+    assert capsys.readouterr().out.splitlines()[2:4] == [f"  {'x' * 300}  99.5%", "  y"]
