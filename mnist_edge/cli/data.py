@@ -34,7 +34,11 @@ def data(
     missing = mnist.missing_files(folder)
     Output(as_json).result(
         {"directory": str(folder), "named_by": named_by, "files": files, "missing": missing},
-        [Table(f"{folder} (named by {named_by})", ("file", "found and verified"), list(files.items()))],
+        [
+            Table(
+                f"{folder} (named by {named_by})", [("file", list(files)), ("found and verified", list(files.values()))]
+            )
+        ],
     )
     if missing:
         raise typer.Exit(FAILED)

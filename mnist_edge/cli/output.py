@@ -17,11 +17,10 @@ _PLAIN_STEPS = 100
 
 
 class Table(NamedTuple):
-    """Rows under column names, with a title above."""
+    """A title and the columns under it: the name of each, and its cells."""
 
     title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
+    columns: Sequence[tuple[str, Sequence[Any]]]
 
 
 Part: TypeAlias = Table | str
@@ -48,7 +47,8 @@ class Output:
             return
         for part in parts:
             if isinstance(part, Table):
-                print_table(*part)
+                names, cells = zip(*part.columns, strict=True)
+                print_table(part.title, names, list(zip(*cells, strict=True)))
             else:
                 print(part, flush=True)
 

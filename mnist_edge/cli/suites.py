@@ -75,35 +75,25 @@ def _mnist_facts(result: _MnistResult) -> dict[str, Any]:
 
 
 def _mnist_tables(results: Mapping[str, _MnistResult]) -> Iterator[Part]:
+    evaluations, confidences = zip(*results.values(), strict=True)
     yield Table(
         _DATA_SET,
-        ("model", "top-1", "correct", "of", "calibration error", "rejected"),
         [
-            (
-                name,
-                percent(evaluation.accuracy),
-                evaluation.correct,
-                evaluation.images,
-                percent(confidence.expected_calibration_error if confidence else None),
-                percent(confidence.rejected if confidence else None),
-            )
-            for name, (evaluation, confidence) in results.items()
+            ("model", list(results)),
+            ("top-1", [percent(evaluation.accuracy) for evaluation in evaluations]),
+            ("correct", [evaluation.correct for evaluation in evaluations]),
+            ("of", [evaluation.images for evaluation in evaluations]),
+            ("calibration error", [percent(each.expected_calibration_error) if each else None for each in confidences]),
+            ("rejected", [percent(each.rejected) if each else None for each in confidences]),
         ],
     )
-    for name, (evaluation, _) in results.items():
-        yield Table(
-            f"{name}: by digit",
-            ("digit", "recall", "precision"),
-            [
-                (digit, percent(evaluation.recall(digit)), percent(evaluation.precision(digit)))
-                for digit in range(DIGITS)
-            ],
-        )
-        yield Table(
-            f"{name}: true digit (row), predicted digit (column)",
-            ("", *map(str, range(DIGITS))),
-            [(f"{digit}", *evaluation.confusion[digit]) for digit in range(DIGITS)],
-        )
+    digits = range(DIGITS)
+    for name, evaluation in zip(results, evaluations, strict=True):
+        recall = ("recall", [percent(evaluation.recall(digit)) for digit in digits])
+        precision = ("precision", [percent(evaluation.precision(digit)) for digit in digits])
+        yield Table(f"{name}: by digit", [("digit", digits), recall, precision])
+        predicted = [(str(digit), [row[digit] for row in evaluation.confusion]) for digit in digits]
+        yield Table(f"{name}: true digit (row), predicted digit (column)", [("", list(map(str, digits))), *predicted])
         yield worst_pairs(evaluation)
 
 
@@ -127,16 +117,12 @@ def _robustness_facts(kinds: Sequence[RobustnessResult]) -> dict[str, Any]:
 
 
 def _robustness_tables(results: Mapping[str, Sequence[RobustnessResult]]) -> Iterator[Part]:
-    columns = [column for name in results for column in (name, f"{name} rejects")]
-    rows = [
-        (
-            f"{kind[0].group}: {kind[0].kind}",
-            *(cell for result in kind for cell in (percent(result.accuracy), percent(result.rejected / result.images))),
-        )
-        for kind in zip(*results.values(), strict=True)
-    ]
-    images = next(iter(results.values()))[0].images
-    yield Table(f"Robustness suite, {images:,} pictures per kind", ("kind", *columns), rows)
+    first = next(iter(results.values()))
+    columns: list[tuple[str, list[str | None]]] = [("kind", [f"{kind.group}: {kind.kind}" for kind in first])]
+    for name, kinds in results.items():
+        columns.append((name, [percent(kind.accuracy) for kind in kinds]))
+        columns.append((f"{name} rejects", [percent(kind.rejected / kind.images) for kind in kinds]))
+    yield Table(f"Robustness suite, {first[0].images:,} pictures per kind", columns)
     for name, kinds in results.items():
         photographs, corruptions = mean_accuracy(kinds, "photograph"), mean_accuracy(kinds, "corruption")
         yield f"{name}: mean of the photographs {photographs:.2%}, of the corruptions {corruptions:.2%}"
@@ -151,26 +137,19 @@ def _run_rejection(_name: str, predictor: Predictor, test: Split) -> RejectionRe
 
 def _rejection_tables(results: Mapping[str, RejectionResult]) -> Iterator[Part]:
     first = next(iter(results.values()))
-    yield Table(
-        f"Rejected of {first.images_per_kind} pictures per kind",
-        ("kind", *results),
-        [
-            (f"{NON_DIGITS[kind][0]}: {kind}", *(f"{result.kinds[kind]:.1%}" for result in results.values()))
-            for kind in first.kinds
-        ],
-    )
+    kinds = ("kind", [f"{NON_DIGITS[kind][0]}: {kind}" for kind in first.kinds])
+    shares = [(name, [f"{result.kinds[kind]:.1%}" for kind in first.kinds]) for name, result in results.items()]
+    yield Table(f"Rejected of {first.images_per_kind} pictures per kind", [kinds, *shares])
     for name, result in results.items():
-        points = [("its own", result.own), *(("", point) for point in result.curve)]
+        points = [result.own, *result.curve]
         yield Table(
             f"{name}: share rejected",
-            ("threshold", "", "MNIST test digits", "blank or noise", "unseen classes"),
             [
-                (
-                    f"{point.reject_below:.4f}",
-                    own,
-                    *(f"{share:.1%}" for share in (point.digits, point.blank_or_noise, point.unseen_class)),
-                )
-                for own, point in points
+                ("threshold", [f"{point.reject_below:.4f}" for point in points]),
+                ("", ["its own", *("" for _ in result.curve)]),
+                ("MNIST test digits", [f"{point.digits:.1%}" for point in points]),
+                ("blank or noise", [f"{point.blank_or_noise:.1%}" for point in points]),
+                ("unseen classes", [f"{point.unseen_class:.1%}" for point in points]),
             ],
         )
 

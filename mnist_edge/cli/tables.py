@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mnist_edge.cli.output import Part, Table
 from mnist_edge.machine import describe_machine, describe_versions
@@ -21,14 +21,15 @@ _WORST_PAIRS = 5
 
 def training(model: str, seed: int, result: "TrainingResult", path: Path) -> Iterator[Part]:
     """Yield the accuracies of a trained network, its worst mistakes and what to do with its checkpoint."""
-    evaluations = {"train": result.train, "validation": result.validation, "test": result.test}
+    named = {"train": result.train, "validation": result.validation, "test": result.test}
+    evaluations = {name: evaluation for name, evaluation in named.items() if evaluation}
     yield Table(
         f"{model} trained in {result.seconds:.1f} s, seed {seed}",
-        ("images", "accuracy", "correct", "of"),
         [
-            (name, percent(evaluation.accuracy), evaluation.correct, evaluation.images)
-            for name, evaluation in evaluations.items()
-            if evaluation
+            ("images", list(evaluations)),
+            ("accuracy", [percent(evaluation.accuracy) for evaluation in evaluations.values()]),
+            ("correct", [evaluation.correct for evaluation in evaluations.values()]),
+            ("of", [evaluation.images for evaluation in evaluations.values()]),
         ],
     )
     if result.test is not None:
@@ -46,28 +47,22 @@ def worst_pairs(evaluation: "Evaluation") -> str:
 
 def export(out: Path, reports: "Sequence[ExportReport]", max_parameters: int, max_bytes: int) -> Iterator[Part]:
     """Yield the files of an export, their operators and the checks that they passed."""
-    rows = []
+    files = [(report, file) for report in reports for file in (FLOAT_FILE, INT8_FILE)]
+    differences, agreements = [], []
     for report in reports:
-        parity, manifest = report.parity, report.manifest
-        for file, difference, agreement in (
-            (FLOAT_FILE, parity.float_max_difference, 1.0),
-            (INT8_FILE, parity.int8_max_difference, parity.int8_agreement),
-        ):
-            recorded = manifest["accuracy"].get(file)
-            rows.append(
-                (
-                    f"{report.name}/{file}",
-                    manifest["parameters"],
-                    manifest["files"][file]["bytes"],
-                    difference,
-                    f"{agreement:.1%}",
-                    percent(recorded["top1"]) if recorded else "not measured",
-                )
-            )
+        differences += [report.parity.float_max_difference, report.parity.int8_max_difference]
+        agreements += ["100.0%", f"{report.parity.int8_agreement:.1%}"]
+    accuracies = [report.manifest["accuracy"].get(file) for report, file in files]
     yield Table(
         f"Exported to {out}",
-        ("file", "parameters", "bytes", "largest logit difference", "same digit as PyTorch", "MNIST test accuracy"),
-        rows,
+        [
+            ("file", [f"{report.name}/{file}" for report, file in files]),
+            ("parameters", [report.manifest["parameters"] for report, _ in files]),
+            ("bytes", [report.manifest["files"][file]["bytes"] for report, file in files]),
+            ("largest logit difference", differences),
+            ("same digit as PyTorch", agreements),
+            ("MNIST test accuracy", [percent(entry["top1"]) if entry else "not measured" for entry in accuracies]),
+        ],
     )
     for report in reports:
         operators = report.manifest["files"][INT8_FILE]["operators"]
@@ -78,50 +73,42 @@ def export(out: Path, reports: "Sequence[ExportReport]", max_parameters: int, ma
 
 def layers(title: str, listed: "Sequence[Layer]") -> Table:
     """Return a network layer by layer, with the totals."""
-    parameters = sum(layer.parameters for layer in listed)
-    rows: list[tuple[Any, ...]] = [
-        (
-            layer.name,
-            layer.kind,
-            "×".join(map(str, layer.output_shape)),
-            layer.parameters,
-            f"{layer.parameters / max(parameters, 1):.1%}",
-            layer.multiply_adds,
-            layer.parameter_bytes,
-        )
-        for layer in listed
-    ]
-    multiply_adds = sum(layer.multiply_adds for layer in listed)
-    parameter_bytes = sum(layer.parameter_bytes for layer in listed)
-    rows.append(("total", "", "", parameters, "100.0%", multiply_adds, parameter_bytes))
-    return Table(title, ("layer", "kind", "output", "parameters", "share", "multiply-adds", "bytes"), rows)
+    parameters = [layer.parameters for layer in listed]
+    multiply_adds = [layer.multiply_adds for layer in listed]
+    parameter_bytes = [layer.parameter_bytes for layer in listed]
+    return Table(
+        title,
+        [
+            ("layer", [*(layer.name for layer in listed), "total"]),
+            ("kind", [*(layer.kind for layer in listed), ""]),
+            ("output", [*("×".join(map(str, layer.output_shape)) for layer in listed), ""]),
+            ("parameters", [*parameters, sum(parameters)]),
+            ("share", [*(f"{number / max(sum(parameters), 1):.1%}" for number in parameters), "100.0%"]),
+            ("multiply-adds", [*multiply_adds, sum(multiply_adds)]),
+            ("bytes", [*parameter_bytes, sum(parameter_bytes)]),
+        ],
+    )
 
 
 def comparison(compared: "Comparison") -> Iterator[Part]:
     """Yield the results of each network of a comparison."""
+    networks, exported = compared.networks, [network.int8 for network in compared.networks]
     yield describe_measurement(compared.machine, compared.versions)
     yield Table(
         f"{compared.data_set}; {count_of(compared.processes, 'training')} at once, "
         f"{count_of(compared.threads, 'thread')} each",
-        (
-            *("network", "parameters", "multiply-adds", "seeds", "top-1", "deviation", "lowest", "seconds"),
-            *("int8 bytes", "int8 top-1", "int8 µs/image"),
-        ),
         [
-            (
-                network.name,
-                network.parameters,
-                network.multiply_adds,
-                len(network.trials),
-                percent(network.mean),
-                percent(network.deviation),
-                percent(network.lowest),
-                round(network.seconds, 1),
-                network.int8 and network.int8.bytes,
-                percent(network.int8.accuracy if network.int8 else None),
-                network.int8 and round(network.int8.microseconds, 1),
-            )
-            for network in compared.networks
+            ("network", [network.name for network in networks]),
+            ("parameters", [network.parameters for network in networks]),
+            ("multiply-adds", [network.multiply_adds for network in networks]),
+            ("seeds", [len(network.trials) for network in networks]),
+            ("top-1", [percent(network.mean) for network in networks]),
+            ("deviation", [percent(network.deviation) for network in networks]),
+            ("lowest", [percent(network.lowest) for network in networks]),
+            ("seconds", [round(network.seconds, 1) for network in networks]),
+            ("int8 bytes", [int8 and int8.bytes for int8 in exported]),
+            ("int8 top-1", [percent(int8.accuracy) if int8 else None for int8 in exported]),
+            ("int8 µs/image", [int8 and round(int8.microseconds, 1) for int8 in exported]),
         ],
     )
 

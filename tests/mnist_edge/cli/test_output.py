@@ -86,7 +86,7 @@ def test_a_pipe_gets_lines(
 )
 def test_each_mode_prints_only_what_is_for_it(mode: Output, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     if not mode.as_csv:
-        mode.result({"number": 1000}, [Table("title", ("name", "number"), [("a", 1000)]), "a line"])
+        mode.result({"number": 1000}, [Table("title", [("name", ["a"]), ("number", [1000])]), "a line"])
     mode.header(("name", "number"))
     mode.record("record", ("a", 1), {"number": 1})
     assert capsys.readouterr().out == expected
