@@ -37,7 +37,7 @@ def benchmark(
 
     With --training, one epoch is timed beside an ordinary PyTorch loop; three minutes per model.
     """
-    from mnist_edge.cli.benchmark_tables import print_benchmark, print_training_benchmark
+    from mnist_edge.cli import benchmark_tables as tables
     from mnist_edge.files import results_document, save_results
     from runtime.contract import ARTIFACTS, MODELS
 
@@ -51,10 +51,7 @@ def benchmark(
         epochs = benchmark_training(names, ensure_data(data), rounds or 5, step_progress)
         if results is not None:
             save_results(results, epochs)
-        if as_json:
-            output.result(results_document(epochs), ())
-        else:
-            print_training_benchmark(epochs)
+        output.result(results_document(epochs), tables.training(epochs))
         return
     if plot is not None:
         from mnist_edge.benchmark.plot import plot_benchmark  # before the measurement: matplotlib may be missing
@@ -67,10 +64,7 @@ def benchmark(
         save_results(results, measured)
     if plot is not None:
         plot_benchmark(plot, measured)
-    if as_json:
-        output.result(results_document(measured), ())
-    else:
-        print_benchmark(measured)
+    output.result(results_document(measured), tables.inference(measured))
 
 
 def _available_split(directory: Path | None, split: "SplitName") -> "Split | None":

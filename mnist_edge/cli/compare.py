@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_edge.cli.data import ensure_data, load_split
+from mnist_edge.cli.data import load_split
 from mnist_edge.cli.options import DataOption, JsonOption, OutOption, SeedOption
 from mnist_edge.cli.output import Output, step_progress, training_progress
 
@@ -69,9 +69,8 @@ def ablate(
 def _compare(plans: "list[Plan]", data: Path | None, results: Path, out: Path, processes: int | None) -> "Comparison":
     from mnist_edge.benchmark.comparison import compare as run
 
-    directory = ensure_data(data)
-    with step_progress("trainings", sum(plan.seeds for plan in plans)) as on_trial:
-        return run(plans, directory, results, checkpoints=out, processes=processes, on_trial=on_trial)
+    training, test = load_split(data, "train"), load_split(data, "test")
+    return run(plans, training, test, results, checkpoints=out, processes=processes, progress=step_progress)
 
 
 def report(
@@ -89,7 +88,7 @@ def report(
     """Train V1 and V2 for one epoch and draw a page of curves, mistakes, filters and costs. Takes a minute."""
     from mnist_edge.benchmark.comparison import Comparison
     from mnist_edge.files import load_results
-    from mnist_edge.report.history import watch
+    from mnist_edge.report.history import train_with_history
     from mnist_edge.report.page import write_report
     from mnist_edge.training.recipes import find_recipe
     from runtime.contract import MODELS
@@ -97,9 +96,11 @@ def report(
     recipes = [find_recipe(model, recipe) for model in models or MODELS]
     comparison = None if compared is None else load_results(compared, Comparison)
     training, test = load_split(data, "train"), load_split(data, "test")
-    networks = []
+    histories = []
     for chosen in recipes:
         with training_progress(chosen.epochs) as on_step:
-            networks.append(watch(chosen.architecture, training, test, recipe=recipe, seed=seed, on_step=on_step))
-    page = write_report(out, networks, test, recipe, seed, comparison)
+            histories.append(
+                train_with_history(chosen.architecture, training, test, recipe=recipe, seed=seed, on_step=on_step)
+            )
+    page = write_report(out, histories, test, recipe, seed, comparison)
     Output(as_json).result({"page": str(page)}, [f"Written: {page}"])

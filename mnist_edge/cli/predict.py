@@ -14,6 +14,7 @@ from mnist_edge.cli.output import Output, image_progress
 
 if TYPE_CHECKING:
     from runtime import Prediction
+    from runtime.ink import Grey
 
 _COLUMNS = ("file", "digit", "confidence", "rejected", *(f"probability_{digit}" for digit in range(10)))
 _IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -102,10 +103,11 @@ def _describe(prediction: "Prediction", top: int) -> str:
 
 def _draw_preparation(path: Path, image: str, verdict: str) -> None:
     from mnist_edge.cli.explanation import save_explanation
-    from runtime.images import read_image
-    from runtime.preprocess import preparation
+    from runtime.preprocess import prepare
 
-    save_explanation(path, preparation(read_image(image)).steps, f"{image}: {verdict}")
+    steps: dict[str, Grey] = {}
+    prepare(image, steps=steps)
+    save_explanation(path, steps, f"{image}: {verdict}")
 
 
 def selftest(

@@ -1,6 +1,7 @@
 """The command `train`."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,31 +42,25 @@ def train(
     from mnist_edge.training.progress import training_log
     from mnist_edge.training.recipes import find_recipe
     from mnist_edge.training.resume import STATE_FILE, StateFile
+    from mnist_edge.training.torch_settings import RunSettings
 
     chosen = find_recipe(model, recipe)
+    if epochs is not None:
+        chosen = replace(chosen, epochs=epochs)
     folder = out or Path("runs") / model
     training, test = load_split(data, "train"), load_split(data, "test")
     state = StateFile(folder / STATE_FILE, resume)
     if resume and not state.path.exists():
         print(f"there is no {state.path} to resume from; starting a new training", file=sys.stderr)
     title = f"{model}, recipe {recipe}, seed {seed}"
-    with training_log(folder, title) as log, training_progress(epochs or chosen.epochs) as show:
+    with training_log(folder, title) as log, training_progress(chosen.epochs) as show:
 
         def on_step(step: "Step") -> None:
             log(step)
             show(step)
 
-        result = train_model(
-            chosen,
-            training,
-            test,
-            seed=seed,
-            epochs=epochs,
-            device=device,
-            threads=threads,
-            state=state,
-            on_step=on_step,
-        )
+        settings = RunSettings(seed=seed, device=device, threads=threads)
+        result = train_model(chosen, training, test, settings, state=state, on_step=on_step)
     path = folder / CHECKPOINT_FILE
     save_checkpoint(path, model, result.model, result.facts)
     state.path.unlink(missing_ok=True)

@@ -167,9 +167,7 @@ def test_training_killed_repeatedly_ends_with_the_same_weights(
 ) -> None:
     command = [sys.executable, "-m", "mnist_edge", "train", "v1", "--epochs", "4", "--threads", "1"]
     command += ["--data", str(mnist_directory)]
-    uninterrupted, killed = (
-        tmp_path / folder / "checkpoint.safetensors" for folder in ("uninterrupted", "killed")
-    )
+    uninterrupted, killed = (tmp_path / folder / "checkpoint.safetensors" for folder in ("uninterrupted", "killed"))
     subprocess.run([*command, "--out", str(uninterrupted.parent)], cwd=root, check=True, capture_output=True)
     generator, kills = np.random.default_rng(0), 0
     while not killed.exists():
