@@ -16,7 +16,15 @@ from tools.markdown import fill
 from tools.readme import TABLES, accuracy_table, speed_table, summary_table, training_table
 
 PAGES = {"README.md", "docs/results.md", "docs/challenge.md"}
-DOCUMENTS = [*PAGES, "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/devices.md"]
+DOCUMENTS = [
+    *PAGES,
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "docs/devices.md",
+    "docs/command-line.md",
+]
 
 
 def code_blocks(text: str, language: str) -> list[str]:
