@@ -1,4 +1,4 @@
-"""Turn a checkpoint into ONNX files, float and int8, that are checked before they appear."""
+"""Export a checkpoint to float and int8 ONNX files, which are checked before they replace the former ones."""
 
 import os
 

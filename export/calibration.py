@@ -1,8 +1,7 @@
-"""The activation ranges of a network, recorded once and kept as a table beside its checkpoint.
+"""Record a network's activation ranges in a table beside its checkpoint.
 
-ONNX Runtime's quantiser can keep ranges in a file itself, but would use them for any model. This
-table says what it belongs to: the checkpoint's SHA-256, the images, the method; another one is
-refused.
+ONNX Runtime's quantizer can store ranges itself, but would apply them to any model. This table names the checkpoint's
+SHA-256, the images and the method, and is refused when one of them differs.
 """
 
 import hashlib
@@ -11,16 +10,17 @@ import re
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
+import msgspec
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
-from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
+from onnxruntime.quantization.calibrate import create_calibrator
 
-from export.confidence import UNKNOWN, Confidence
+from export.confidence import UNKNOWN, Confidence, Count
 from mnist_edge.data.mnist import Split
 from mnist_edge.errors import CalibrationError
 from mnist_edge.files import write_bytes
@@ -28,69 +28,58 @@ from mnist_edge.training.checkpoint import CHECKPOINT_FILE
 from runtime.contract import INPUT
 
 CALIBRATION_FILE = "calibration.json"
-METHOD = "minmax"
-_FORMAT = 2
+STRIDE: Final = 60
+_BATCH_SIZE = 100
 _RECORD = "Record it with: mnist-edge calibrate"
-STRIDE = 60
-_BATCH = 100
 
 
 @dataclass(frozen=True)
 class ImageSubset:
-    """Which images were shown: every `stride`-th of the training images, and the SHA-256 of their pixels."""
+    """The images shown: every `stride`-th training image, and the SHA-256 of their pixels."""
 
-    data_set: str
-    stride: int
-    images: int
+    data_set: Literal["MNIST train"]
+    stride: Literal[60]
+    images: Count
     pixels_sha256: str
 
 
 @dataclass(frozen=True)
 class CalibrationTable:
-    """The range of each activation, by its name in the float graph, and what confidences are worth."""
+    """The lowest and highest value of each activation, by its name in the float graph, and the fitted confidence."""
 
+    format: Literal[2]
     checkpoint_sha256: str
-    method: str
+    method: Literal["minmax"]
     subset: ImageSubset
     ranges: dict[str, tuple[float, float]]
-    confidence: Confidence = UNKNOWN
-
-    def tensors_data(self) -> TensorsData:
-        """Give the ranges as ONNX Runtime's quantiser takes them."""
-        return TensorsData(
-            CalibrationMethod.MinMax,
-            {name: (np.float32(low), np.float32(high)) for name, (low, high) in self.ranges.items()},
-        )
+    confidence: Confidence
 
 
-class ImageBatches(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime carries no types
-    """Feeds images `[N, 1, 28, 28]`, of the type and range that the model takes, to a calibrator."""
+class ImageBatches(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no type hints
+    """Feeds images `[N, 1, 28, 28]`, in the dtype and range of the model's input, to a calibrator."""
 
     def __init__(self, images: NDArray[Any]) -> None:
-        self._batches = iter(np.split(images, range(_BATCH, len(images), _BATCH)))
+        self._batches = iter(np.split(images, range(_BATCH_SIZE, len(images), _BATCH_SIZE)))
 
     def get_next(self) -> dict[str, NDArray[Any]] | None:
-        """Give the next images as a feed, None after the last."""
+        """Return the next batch as a feed, None after the last."""
         batch = next(self._batches, None)
         return None if batch is None else {INPUT: batch}
 
 
-def table_beside(checkpoint: Path) -> Path:
-    """Give the path of a checkpoint's table: `calibration.json`, or `NAME.calibration.json` beside another name."""
+def calibration_path(checkpoint: Path) -> Path:
+    """Return the path of a checkpoint's table: `calibration.json`, or `NAME.calibration.json` for another file name."""
     if checkpoint.name == CHECKPOINT_FILE:
         return checkpoint.with_name(CALIBRATION_FILE)
     return checkpoint.with_name(f"{checkpoint.stem}.{CALIBRATION_FILE}")
 
 
-def record(core: ModelProto, checkpoint_sha256: str, training: Split) -> CalibrationTable:
-    """Run every 60th training image through a network and note each activation's range.
+def record_ranges(core: ModelProto, checkpoint_sha256: str, training: Split) -> CalibrationTable:
+    """Run every 60th training image through a network and record the range of each activation.
 
-    Args:
-        core: the float graph whose input is 0..1, as `quantize.graph_to_quantize` gives it.
-        checkpoint_sha256: of the checkpoint that the graph was exported from.
-        training: the 60,000 training images.
+    `core` is the checkpoint's float graph as `quantize.prepare_for_int8` returns it, with an input in 0..1.
     """
-    chosen = training.images[::STRIDE]
+    images = training.images[::STRIDE]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "core.onnx"
         onnx.save(core, path)
@@ -99,59 +88,43 @@ def record(core: ModelProto, checkpoint_sha256: str, training: Split) -> Calibra
             augmented_model_path=str(Path(folder) / "augmented.onnx"),
             calibrate_method=CalibrationMethod.MinMax,
         )
-        calibrator.collect_data(ImageBatches(chosen[:, None].astype(np.float32) / np.float32(255)))
-        found = calibrator.compute_data()
-    subset = ImageSubset("MNIST train", STRIDE, len(chosen), hashlib.sha256(chosen.tobytes()).hexdigest())
-    order = [INPUT, *(name for node in core.graph.node for name in node.output)]
-    ranges = {name: (np.asarray(found[name].lowest).item(), np.asarray(found[name].highest).item()) for name in order}
-    return CalibrationTable(checkpoint_sha256, METHOD, subset, ranges)
+        calibrator.collect_data(ImageBatches(images[:, None].astype(np.float32) / np.float32(255)))
+        recorded = calibrator.compute_data()
+    subset = ImageSubset("MNIST train", STRIDE, len(images), hashlib.sha256(images.tobytes()).hexdigest())
+    names = [INPUT, *(name for node in core.graph.node for name in node.output)]
+    ranges = {
+        name: (np.asarray(recorded[name].lowest).item(), np.asarray(recorded[name].highest).item()) for name in names
+    }
+    return CalibrationTable(2, checkpoint_sha256, "minmax", subset, ranges, UNKNOWN)
 
 
 def save_table(path: Path, table: CalibrationTable) -> None:
-    """Write a table as JSON, a line for each range, atomically."""
-    text = json.dumps({"format": _FORMAT, **asdict(table)}, indent=2)
+    """Write a table as JSON, one line for each range, atomically."""
+    text = json.dumps(asdict(table), indent=2)
     text = re.sub(r"\[\s+(\S+)\s+(\S+)\s+\]", r"[\1 \2]", text)
     write_bytes(path, f"{text}\n".encode())
 
 
 def load_table(path: Path, checkpoint_sha256: str) -> CalibrationTable:
-    """Read the table of a checkpoint.
+    """Load the table of a checkpoint.
 
     Raises:
-        CalibrationError: there is none, or it is damaged, or belongs to another checkpoint, method or set of images.
+        CalibrationError: it is missing or damaged, or was recorded for another checkpoint, method or set of images.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        table = msgspec.convert(json.loads(path.read_text("utf-8")), CalibrationTable)
     except FileNotFoundError as error:
         raise CalibrationError(f"there is no calibration table at {path}. {_RECORD}") from error
+    except msgspec.ValidationError as error:
+        raise CalibrationError(f"{path} is not a table that this version can use ({error}). {_RECORD}") from error
     except (OSError, ValueError, RecursionError) as error:
         raise CalibrationError(f"{path} cannot be read ({error}). {_RECORD}") from error
-    try:
-        table = _parse(content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CalibrationError(f"{path} is no calibration table of format {_FORMAT} ({error!r}). {_RECORD}") from error
+    for name, (low, high) in table.ranges.items():
+        if not -np.inf < low <= high < np.inf:
+            raise CalibrationError(f"{path} is damaged: the range of {name} is {low} to {high}. {_RECORD}")
     if table.checkpoint_sha256 != checkpoint_sha256:
         raise CalibrationError(
             f"{path} belongs to the checkpoint {table.checkpoint_sha256[:12]}…, not to {checkpoint_sha256[:12]}…. "
             f"{_RECORD}"
         )
-    if table.method != METHOD:
-        raise CalibrationError(f"{path} was recorded by the method {table.method!r}, not {METHOD!r}. {_RECORD}")
-    if (table.subset.data_set, table.subset.stride) != ("MNIST train", STRIDE):
-        raise CalibrationError(f"{path} was recorded on other images: {table.subset}. {_RECORD}")
     return table
-
-
-def _parse(content: dict[str, Any]) -> CalibrationTable:
-    if content["format"] != _FORMAT:
-        raise ValueError(f"format {content['format']}")
-    ranges = {str(name): (float(low), float(high)) for name, (low, high) in content["ranges"].items()}
-    for name, (low, high) in ranges.items():
-        if not -np.inf < low <= high < np.inf:
-            raise ValueError(f"the range of {name} is {low} to {high}")
-    confidence = Confidence(**content["confidence"])
-    if not (0 < confidence.temperature < np.inf and 0 <= confidence.reject_below <= 1):
-        raise ValueError(f"the confidence is {confidence}")
-    return CalibrationTable(
-        str(content["checkpoint_sha256"]), str(content["method"]), ImageSubset(**content["subset"]), ranges, confidence
-    )

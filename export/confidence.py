@@ -1,27 +1,33 @@
-"""What a model's probabilities are worth: the temperature that makes them honest, and which to trust.
+"""Fit how a model's confidence is read: the temperature of its softmax and the threshold for rejection.
 
-Temperature scaling is C. Guo et al.'s, "On Calibration of Modern Neural Networks", 2017: logits are
-divided by one number before the softmax, the one under which held-out digits are most likely.
+Temperature scaling divides logits by the number that maximizes the likelihood of held-out labels (C. Guo et al.,
+"On Calibration of Modern Neural Networks", 2017).
 """
 
+import sys
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 REJECTED_SHARE = 0.008
-"""Of held-out digits, the share whose confidence is below the threshold."""
+"""Share of the held-out digits with a confidence below the threshold."""
 
 _TEMPERATURES = np.geomspace(0.1, 10, 2_000)
+
+Count = Annotated[int, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
 class Confidence:
     """A temperature, the confidence below which a prediction is rejected, and the images that both were fitted on."""
 
-    temperature: float
-    reject_below: float
-    images: int
+    temperature: Annotated[float, Meta(gt=0, le=sys.float_info.max)]
+    reject_below: Share
+    images: Count
     fitted_on: str
 
 
@@ -29,13 +35,7 @@ UNKNOWN = Confidence(1.0, 0.0, 0, "nothing")
 
 
 def fit_confidence(logits: NDArray[np.float32], labels: NDArray[np.uint8], fitted_on: str) -> Confidence:
-    """Fit a temperature and a threshold.
-
-    Args:
-        logits: `[N, 10]`.
-        labels: `[N]`, the true digits.
-        fitted_on: the name of these images.
-    """
+    """Fit a temperature and a threshold to logits `[N, 10]` and labels `[N]` of the images named `fitted_on`."""
     temperature = float(min(_TEMPERATURES, key=lambda value: _negative_log_likelihood(logits / value, labels)))
     confidences = _probabilities(logits / temperature).max(axis=1)
     reject_below = float(np.quantile(confidences, REJECTED_SHARE))
@@ -49,5 +49,5 @@ def _probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _negative_log_likelihood(logits: NDArray[np.floating], labels: NDArray[np.uint8]) -> float:
-    of_truth = _probabilities(logits)[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(of_truth, 1e-300)).mean())
+    probabilities = _probabilities(logits)[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(probabilities, 1e-300)).mean())

@@ -1,54 +1,43 @@
-"""The export: from checkpoints to checked folders of artifacts, all of them or none."""
+"""Export checkpoints to checked folders of artifacts: all of them or none."""
 
+import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 from onnx import ModelProto
 
-from export.calibration import (
-    CALIBRATION_FILE,
-    STRIDE,
-    CalibrationTable,
-    load_table,
-    record,
-    save_table,
-    table_beside,
-)
-from export.checks import MAX_BYTES, check_bytes, check_parameters, check_saturation
+from export import calibration
+from export.calibration import CALIBRATION_FILE, STRIDE, CalibrationTable, calibration_path
+from export.checks import MAX_BYTES, Certificate, check_bytes, check_parameters, check_saturation
 from export.confidence import fit_confidence
 from export.graph import operators
 from export.manifest import (
-    CONTRACT,
-    FORMAT,
+    INPUT_CONTRACT,
+    OUTPUT_CONTRACT,
+    FileEntry,
+    Golden,
     Manifest,
-    accuracies_that_hold,
-    file_entries,
+    Training,
     read_manifest,
     write_manifest,
 )
 from export.parity import FLOAT_TOLERANCE, INT8_GOLDEN_TOLERANCE, Parity, check_parity, golden_file, session_logits
 from export.publish import publish, staging
-from export.quantize import graph_to_quantize, quantize
+from export.quantize import prepare_for_int8, quantize
 from export.to_onnx import OPSET, to_float_onnx
 from mnist_edge.data.mnist import Split
 from mnist_edge.errors import ArtifactError
 from mnist_edge.machine import installed_versions
 from mnist_edge.training.checkpoint import CHECKPOINT_FILE, Checkpoint, load_checkpoint
-from mnist_edge.training.layers import Layer, layers_of, total_multiply_adds
+from mnist_edge.training.layers import layers_of, total_multiply_adds
 from mnist_edge.training.loop import split_held_out
 from mnist_edge.training.models import MAX_PARAMETERS
-from runtime.contract import (
-    ARTIFACTS,
-    FLOAT_FILE,
-    GOLDEN_FILE,
-    INT8_FILE,
-    MANIFEST_FILE,
-    PARAMETERS_KEY,
-    REJECT_BELOW_KEY,
-    TEMPERATURE_KEY,
-)
+from mnist_edge.training.recipes import Recipe
+from runtime import contract
+from runtime.contract import ARTIFACTS, FLOAT_FILE, GOLDEN_FILE, INT8_FILE, MANIFEST_FILE
 
 
 @dataclass(frozen=True)
@@ -57,19 +46,18 @@ class ExportReport:
 
     name: str
     folder: Path
-    layers: tuple[Layer, ...]
     parity: Parity
     manifest: Manifest
 
 
 def calibrate(checkpoint_path: Path, training: Split) -> Path:
-    """Record a checkpoint's activation ranges, and what its confidences are worth, in a table beside it.
+    """Record a checkpoint's activation ranges and fit its confidence; write both to the table beside it.
 
-    Temperature and threshold are fitted on the int8 model's answers to the images that the training
-    held out, or to those of the ranges where it held none out.
+    Temperature and threshold are fitted on the int8 model's logits for the images that the training held out, or for
+    every 60th training image if it held out none.
 
     Returns:
-        The table's path.
+        The path of the table.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
@@ -77,15 +65,16 @@ def calibrate(checkpoint_path: Path, training: Split) -> Path:
     """
     checkpoint = load_checkpoint(checkpoint_path)
     float_onnx = to_float_onnx(checkpoint.model)
-    table = record(graph_to_quantize(float_onnx), checkpoint.sha256, training)
-    if held := int(checkpoint.facts.recipe["validation_images"]):
-        images, name = split_held_out(training, held, checkpoint.facts.seed)[1], f"{held:,} held-out training images"
+    table = calibration.record_ranges(prepare_for_int8(float_onnx), checkpoint.sha256, training)
+    if count := msgspec.convert(checkpoint.facts.recipe, Recipe).validation_images:
+        _, images = split_held_out(training, count, checkpoint.facts.seed)
+        fitted_on = f"MNIST, {count:,} held-out training images"
     else:
-        images, name = Split(training.images[::STRIDE], training.labels[::STRIDE]), f"every {STRIDE}th training image"
+        images = Split(training.images[::STRIDE], training.labels[::STRIDE])
+        fitted_on = f"MNIST, every {STRIDE}th training image"
     logits = session_logits(quantize(float_onnx, table), images.images)
-    table = replace(table, confidence=fit_confidence(logits, images.labels, f"MNIST, {name}"))
-    path = table_beside(checkpoint_path)
-    save_table(path, table)
+    path = calibration_path(checkpoint_path)
+    calibration.save_table(path, replace(table, confidence=fit_confidence(logits, images.labels, fitted_on)))
     return path
 
 
@@ -96,9 +85,9 @@ def export_checkpoints(
     max_parameters: int = MAX_PARAMETERS,
     max_bytes: int = MAX_BYTES,
 ) -> list[ExportReport]:
-    """Export checkpoints, each with the calibration table beside it, into folders of their architectures' names.
+    """Export checkpoints, each with the calibration table beside it, to one folder per architecture.
 
-    Every check of every model comes before the first folder is replaced.
+    No folder is replaced unless all models pass all checks.
 
     Raises:
         CheckpointError: a checkpoint cannot be used.
@@ -108,102 +97,106 @@ def export_checkpoints(
         OSError: a folder cannot be written.
     """
     with ExitStack() as stack:
-        staged: list[tuple[Path, Path, ExportReport]] = []
+        exports: list[tuple[Path, ExportReport]] = []
         for path in checkpoints:
             checkpoint = load_checkpoint(path)
-            folder = (out / checkpoint.architecture).resolve()  # behind a link, what it points to is replaced
-            if any(folder == other for _, other, _ in staged):
-                raise ArtifactError(
-                    f"{folder}: two checkpoints of {checkpoint.architecture} would go there; export one"
-                )
-            place = stack.enter_context(staging(folder))
-            staged.append((place, folder, _export(checkpoint, path, place, folder, max_parameters, max_bytes)))
-        for place, folder, _ in staged:
-            publish(place, folder)
-    return [report for _, _, report in staged]
+            folder = (out / checkpoint.architecture).resolve()  # if it is a link, replaces its target
+            if any(folder == report.folder for _, report in exports):
+                raise ArtifactError(f"{folder}: two checkpoints of {checkpoint.architecture} have the same destination")
+            staged = stack.enter_context(staging(folder))
+            model = _build(checkpoint, path, max_parameters)
+            check_bytes(INT8_FILE, len(model.contents[INT8_FILE]), max_bytes)
+            manifest = _describe(model, folder, max_parameters)
+            for name, content in model.contents.items():
+                (staged / name).write_bytes(content)
+            write_manifest(staged, manifest)
+            report = ExportReport(checkpoint.architecture, folder, model.parity, manifest)
+            exports.append((staged, report))
+        for staged, report in exports:
+            publish(staged, report.folder)
+    return [report for _, report in exports]
 
 
-def _export(
-    checkpoint: Checkpoint, source: Path, place: Path, folder: Path, max_parameters: int, max_bytes: int
-) -> ExportReport:
-    """Write all files of one model into an unpublished folder."""
+@dataclass(frozen=True)
+class _CheckedModel:
+    """An exported network that passed its checks, and the contents of its files by name."""
+
+    checkpoint: Checkpoint
+    parameters: int
+    multiply_adds: int
+    table: CalibrationTable
+    operators: dict[str, dict[str, int]]
+    certificate: Certificate
+    parity: Parity
+    contents: dict[str, bytes]
+
+
+def _build(checkpoint: Checkpoint, path: Path, max_parameters: int) -> _CheckedModel:
     layers = layers_of(checkpoint.model)
     parameters = check_parameters(layers, max_parameters)
-    table_path = table_beside(source)
-    table = load_table(table_path, checkpoint.sha256)
-
+    table = calibration.load_table(calibration_path(path), checkpoint.sha256)
     float_onnx = to_float_onnx(checkpoint.model)
     int8_onnx = quantize(float_onnx, table)
     certificate = check_saturation(int8_onnx)
-    facts = {
+    parity = check_parity(checkpoint.model, float_onnx, int8_onnx)
+    multiply_adds = total_multiply_adds(layers)
+    metadata = {
         "mnist_edge.architecture": checkpoint.architecture,
-        PARAMETERS_KEY: str(parameters),
-        "mnist_edge.multiply_adds": str(total_multiply_adds(layers)),
+        contract.PARAMETERS_KEY: str(parameters),
+        "mnist_edge.multiply_adds": str(multiply_adds),
         "mnist_edge.checkpoint_sha256": checkpoint.sha256,
         "mnist_edge.input": "image: uint8 [N, 1, 28, 28], 0 to 255, ink bright on dark",
         "mnist_edge.output": "logits: float32 [N, 10]",
-        TEMPERATURE_KEY: str(table.confidence.temperature),
-        REJECT_BELOW_KEY: str(table.confidence.reject_below),
+        contract.TEMPERATURE_KEY: str(table.confidence.temperature),
+        contract.REJECT_BELOW_KEY: str(table.confidence.reject_below),
         "mnist_edge.recipe": f"{checkpoint.facts.recipe['name']}, seed {checkpoint.facts.seed}",
     }
-    for model in (float_onnx, int8_onnx):
-        _describe(model, facts)
-    parity = check_parity(checkpoint.model, float_onnx, int8_onnx)
-
     contents = {
-        CHECKPOINT_FILE: source.read_bytes(),
-        CALIBRATION_FILE: table_path.read_bytes(),
-        FLOAT_FILE: float_onnx.SerializeToString(deterministic=True),
-        INT8_FILE: int8_onnx.SerializeToString(deterministic=True),
-        GOLDEN_FILE: golden_file(checkpoint.model, int8_onnx, FLOAT_FILE, INT8_FILE),
+        FLOAT_FILE: _serialize(float_onnx, metadata),
+        INT8_FILE: _serialize(int8_onnx, metadata),
+        GOLDEN_FILE: golden_file(checkpoint.model, int8_onnx),
+        CHECKPOINT_FILE: path.read_bytes(),
+        CALIBRATION_FILE: calibration_path(path).read_bytes(),
     }
-    check_bytes(INT8_FILE, len(contents[INT8_FILE]), max_bytes)
-    for name, content in contents.items():
-        (place / name).write_bytes(content)
-
-    files = file_entries(
-        place,
-        {
-            FLOAT_FILE: {"operators": operators(float_onnx)},
-            INT8_FILE: {"operators": operators(int8_onnx)},
-            GOLDEN_FILE: {},
-            CHECKPOINT_FILE: {},
-            CALIBRATION_FILE: {},
-        },
-    )
-    former = read_manifest(folder) if (folder / MANIFEST_FILE).exists() else {}
-    manifest: Manifest = {
-        "format": FORMAT,
-        "name": checkpoint.architecture,
-        "architecture": type(checkpoint.model).__name__,
-        "parameters": parameters,
-        "max_parameters": max_parameters,
-        "multiply_adds": total_multiply_adds(layers),
-        "opset": OPSET,
-        **CONTRACT,
-        "training": {"recipe": checkpoint.facts.recipe, "seed": checkpoint.facts.seed},
-        "calibration": _describe_subset(table),
-        "confidence": asdict(table.confidence),
-        "certificate": asdict(certificate),
-        "files": files,
-        "golden": {
-            "file": GOLDEN_FILE,
-            "tolerance": {FLOAT_FILE: FLOAT_TOLERANCE, INT8_FILE: INT8_GOLDEN_TOLERANCE},
-        },
-        "accuracy": accuracies_that_hold(former, files),
-        "versions": installed_versions("torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
-    }
-    write_manifest(place, manifest)
-    return ExportReport(checkpoint.architecture, folder, tuple(layers), parity, manifest)
+    counts = {FLOAT_FILE: operators(float_onnx), INT8_FILE: operators(int8_onnx)}
+    return _CheckedModel(checkpoint, parameters, multiply_adds, table, counts, certificate, parity, contents)
 
 
-def _describe(model: ModelProto, facts: dict[str, str]) -> None:
-    """Write facts into a model's own metadata, so that a file without its folder still tells what it is."""
+def _serialize(model: ModelProto, metadata: dict[str, str]) -> bytes:
+    """Return a model's bytes with this metadata, which describes the file when it is apart from its folder."""
     del model.metadata_props[:]
-    for key, value in facts.items():
+    for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
-def _describe_subset(table: CalibrationTable) -> str:
-    subset = table.subset
-    return f"{table.method} over {subset.images:,} images, every {subset.stride}th of {subset.data_set}"
+def _describe(model: _CheckedModel, folder: Path, max_parameters: int) -> Manifest:
+    """Return a model's manifest, with the measurements of the folder's former manifest that hold for its files."""
+    facts, subset = model.checkpoint.facts, model.table.subset
+    files = {
+        name: FileEntry(hashlib.sha256(content).hexdigest(), len(content), model.operators.get(name))
+        for name, content in model.contents.items()
+    }
+    recorded = read_manifest(folder).accuracy if (folder / MANIFEST_FILE).exists() else {}
+    return Manifest(
+        format=1,
+        name=model.checkpoint.architecture,
+        architecture=type(model.checkpoint.model).__name__,
+        parameters=model.parameters,
+        max_parameters=max_parameters,
+        multiply_adds=model.multiply_adds,
+        opset=OPSET,
+        input=INPUT_CONTRACT,
+        output=OUTPUT_CONTRACT,
+        training=Training(facts.recipe, facts.seed),
+        calibration=f"{model.table.method} over {subset.images:,} images, every {subset.stride}th of {subset.data_set}",
+        confidence=model.table.confidence,
+        certificate=model.certificate,
+        files=files,
+        golden=Golden(GOLDEN_FILE, {FLOAT_FILE: FLOAT_TOLERANCE, INT8_FILE: INT8_GOLDEN_TOLERANCE}),
+        accuracy={
+            name: entry for name, entry in recorded.items() if name in files and files[name].sha256 == entry.sha256
+        },
+        versions=installed_versions("torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
+    )

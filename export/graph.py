@@ -1,7 +1,10 @@
-"""An ONNX file as a list of layers, as `mnist_edge.training.layers` gives it of a PyTorch network."""
+"""Read ONNX graphs, list their layers and replace nodes.
+
+The edits work on protobuf messages: onnx_ir drops empty fields that the committed files contain.
+"""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -10,35 +13,31 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, numpy_helper
 
 from mnist_edge.errors import ArtifactError
 from mnist_edge.training.layers import Layer
 from runtime.contract import PARAMETERS_KEY
 
+_DAMAGED = (OSError, ValueError, DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError)
+"""Errors of onnx for damaged files; ValueError where a name is not UTF-8."""
+
 
 def load_graph(path: Path) -> ModelProto:
-    """Read an ONNX file.
+    """Load an ONNX file.
 
     Raises:
-        ArtifactError: there is none, or it is none, or it holds no nodes.
+        ArtifactError: the file is missing, not valid ONNX or has no nodes.
     """
     try:
         model = onnx.load(path, load_external_data=False)
         onnx.checker.check_model(model, full_check=True)
     except FileNotFoundError as error:
         raise ArtifactError(f"there is no file {path}") from error
-    # A ValueError is a name that is no UTF-8.
-    except (
-        OSError,
-        ValueError,
-        DecodeError,
-        onnx.checker.ValidationError,
-        onnx.shape_inference.InferenceError,
-    ) as error:
-        raise ArtifactError(f"{path}: no valid ONNX file ({error})") from error
+    except _DAMAGED as error:
+        raise ArtifactError(f"{path} is not a valid ONNX file ({error})") from error
     if not model.graph.node:
-        raise ArtifactError(f"{path} holds no nodes")
+        raise ArtifactError(f"{path} has no nodes")
     return model
 
 
@@ -48,41 +47,73 @@ def operators(model: ModelProto) -> dict[str, int]:
 
 
 def network_parameters(model: ModelProto) -> int | None:
-    """Give the parameters of the network that a file was exported from, as its metadata has them.
+    """Return the parameter count of the exported network from a file's metadata, None if it is missing.
 
-    An int8 file may hold more weights than that: its layout spreads and repeats them.
+    An int8 file may contain more weights than this, because its layout repeats some.
     """
-    facts = {entry.key: entry.value for entry in model.metadata_props}
-    stated = facts.get(PARAMETERS_KEY, "")
-    return int(stated) if stated.isdecimal() else None
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    count = metadata.get(PARAMETERS_KEY, "")
+    return int(count) if count.isdecimal() else None
+
+
+def constants(graph: GraphProto) -> dict[str, NDArray[Any]]:
+    """Return a graph's initializers by name."""
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+
+
+def replace_nodes(
+    graph: GraphProto,
+    old: Collection[NodeProto],
+    new: Collection[NodeProto] = (),
+    new_constants: Mapping[str, NDArray[Any]] | None = None,
+    renamed: Mapping[str, str] | None = None,
+) -> None:
+    """Put `new` nodes with `new_constants` in the place of `old` ones, and remove initializers that no node reads.
+
+    `renamed` maps each removed value that other nodes read to the value that they read instead.
+    """
+    new_constants, renamed = new_constants or {}, renamed or {}
+    place = next(index for index, node in enumerate(graph.node) if node in old)
+    kept = [node for node in graph.node if node not in old]
+    for node in kept:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+    nodes = [*kept[:place], *new, *kept[place:]]
+    used = {name for node in nodes for name in node.input} - new_constants.keys()
+    tensors = [tensor for tensor in graph.initializer if tensor.name in used]
+    tensors += [numpy_helper.from_array(np.ascontiguousarray(array), name) for name, array in new_constants.items()]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(tensors)
 
 
 def layers_of_graph(model: ModelProto) -> list[Layer]:
-    """List the nodes of a graph in order.
+    """List a graph's nodes in order, as `mnist_edge.training.layers` lists the layers of a PyTorch network.
 
-    The dequantisation of a weight counts as a part of the layer that uses it. Scales and zero
-    points are bytes, not parameters.
+    The dequantization of a weight counts as part of the layer that uses it. Scales and zero points
+    count as bytes, not as parameters.
     """
-    inferred = onnx.shape_inference.infer_shapes(model)
-    graph = inferred.graph
+    graph = onnx.shape_inference.infer_shapes(model).graph
     shapes = {
         value.name: tuple(dimension.dim_value for dimension in value.type.tensor_type.shape.dim)
         for value in (*graph.input, *graph.value_info, *graph.output)
     }
-    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    arrays |= {node.output[0]: array for node in graph.node if (array := _constant_value(node)) is not None}
-    dequantised = {
-        node.output[0]: list(node.input)
+    arrays = constants(graph)
+    arrays |= {node.output[0]: array for node in graph.node for array in _constant_node_value(node)}
+    # The constants behind each value that the graph stores: the value itself, or what a DequantizeLinear reads.
+    stored = {name: [name] for name in arrays}
+    stored |= {
+        node.output[0]: [name for name in node.input if name in arrays]
         for node in graph.node
         if node.op_type == "DequantizeLinear" and node.input[0] in arrays
     }
+    values = {name: arrays[names[0]] for name, names in stored.items()}
     producers = {output: node.name for node in graph.node for output in node.output}
     layers = []
     for node in graph.node:
-        if node.output[0] in dequantised or node.output[0] in arrays:
+        if node.output[0] in stored:
             continue
-        held = [name for source in node.input for name in dequantised.get(source, [source]) if name in arrays]
-        parameters = _parameters(node, [arrays.get(dequantised.get(source, [source])[0]) for source in node.input])
+        names = dict.fromkeys(name for source in node.input for name in stored.get(source, ()))
+        parameters = _parameters(node, values)
         shape = shapes.get(node.output[0], ())[1:]
         # Each output of a layer takes as many products as one output channel has weights.
         computes = node.op_type in ("Conv", "Gemm", "MatMul") and parameters and shape and shape[0]
@@ -90,33 +121,30 @@ def layers_of_graph(model: ModelProto) -> list[Layer]:
             Layer(
                 name=node.name,
                 kind=node.op_type,
-                inputs=tuple(
-                    producers.get(source, source)
-                    for source in node.input
-                    if source not in arrays and source not in dequantised
-                ),
+                inputs=tuple(producers.get(source, source) for source in node.input if source not in stored),
                 output_shape=shape,
                 parameters=sum(array.size for array in parameters),
                 multiply_adds=prod(shape) * (parameters[0].size // shape[0]) if computes else 0,
-                parameter_bytes=sum(arrays[name].nbytes for name in dict.fromkeys(held)),
+                parameter_bytes=sum(arrays[name].nbytes for name in names),
             )
         )
     return layers
 
 
-def _constant_value(node: NodeProto) -> NDArray[Any] | None:
-    """Give the tensor of a `Constant` node."""
-    tensors = [attribute.t for attribute in node.attribute if attribute.name == "value"]
-    return numpy_helper.to_array(tensors[0]) if node.op_type == "Constant" and tensors else None
+def _constant_node_value(node: NodeProto) -> list[NDArray[Any]]:
+    """Return the tensor of a `Constant` node; an empty list for other nodes."""
+    if node.op_type != "Constant":
+        return []
+    return [numpy_helper.to_array(attribute.t) for attribute in node.attribute if attribute.name == "value"]
 
 
-def _parameters(node: NodeProto, values: Sequence[NDArray[Any] | None]) -> list[NDArray[Any]]:
-    """Pick a node's parameters from the constants among its inputs (None for the others).
+def _parameters(node: NodeProto, values: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    """Pick a node's learned parameters from the constants among its inputs.
 
-    Shapes, scales, zero points and single numbers are none, nor the statistics that a batch
-    normalisation has collected.
+    Shapes, scales, zero points, scalars and the running statistics of batch normalization are not parameters.
     """
     if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
         return []
-    learnt = values[:3] if node.op_type == "BatchNormalization" else values
-    return [array for array in learnt if array is not None and array.size > 1 and array.dtype != np.int64]
+    inputs = node.input[:3] if node.op_type == "BatchNormalization" else node.input
+    learned = [values[name] for name in inputs if name in values]
+    return [array for array in learned if array.size > 1 and array.dtype != np.int64]

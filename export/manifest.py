@@ -1,11 +1,20 @@
-"""The manifest of a folder of artifacts: what each file is, its digest and what was measured on it."""
+"""The manifest of an artifact folder: the model, the digest of each file, and what was measured on these files.
+
+The fields of each dataclass are the keys of a JSON object, in the order in which they are written; a field that is None
+is left out.
+"""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
+from msgspec import Meta
+
+from export.checks import Certificate
+from export.confidence import Confidence, Count, Share
 from export.model_card import model_card
 from export.publish import publish, staging
 from mnist_edge.errors import ArtifactError
@@ -16,118 +25,186 @@ from mnist_edge.files import sha256_of
 from runtime.contract import CLASSES, IMAGE_SIZE, INPUT, MANIFEST_FILE, OUTPUT
 
 CARD_FILE = "README.md"
-FORMAT = 1
-CONTRACT = {
-    "input": {"name": INPUT, "dtype": "uint8", "shape": ["N", 1, IMAGE_SIZE, IMAGE_SIZE], "range": [0, 255]},
-    "output": {"name": OUTPUT, "dtype": "float32", "shape": ["N", CLASSES]},
-}
 
-Manifest = dict[str, Any]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True)
+class TensorContract:
+    """The name, dtype, shape and range of the network's input or output; "N" is any batch size."""
+
+    name: str
+    dtype: str
+    shape: tuple[str | int, ...]
+    range: tuple[int, int] | None = None
+
+
+INPUT_CONTRACT = TensorContract(INPUT, "uint8", ("N", 1, IMAGE_SIZE, IMAGE_SIZE), (0, 255))
+OUTPUT_CONTRACT = TensorContract(OUTPUT, "float32", ("N", CLASSES))
+
+
+@dataclass(frozen=True)
+class Training:
+    """The recipe as it is stored in the checkpoint, which may predate fields of `training.recipes.Recipe`, and seed."""
+
+    recipe: dict[str, Any]
+    seed: int
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file's digest and size, and for a model its operators and how often each occurs."""
+
+    sha256: Sha256
+    bytes: Count
+    operators: dict[str, Count] | None = None
+
+
+@dataclass(frozen=True)
+class Golden:
+    """The file of golden logits, and by how much a logit of each model may differ from them."""
+
+    file: str
+    tolerance: dict[str, float]
+
+
+@dataclass(frozen=True)
+class GroupMeans:
+    """Mean accuracies over the kinds of each group of the robustness suite."""
+
+    photograph: Share
+    corruption: Share
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Accuracies on the robustness suite; the names of kinds start with their group."""
+
+    images_per_kind: Count
+    means: GroupMeans
+    kinds: dict[str, Share]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurements:
+    """What was measured on the file with this digest: accuracy, rejection and robustness, each optional."""
+
+    correct: Count | None = None
+    data_set: str | None = None
+    expected_calibration_error: Share | None = None
+    images: Count | None = None
+    rejected: Share | None = None
+    rejection: RejectionResult | None = None
+    robustness: Robustness | None = None
+    sha256: Sha256
+    top1: Share | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All that is known of a folder of artifacts; `files`, `accuracy` and tolerances are by file name."""
+
+    format: Literal[1]
+    name: str
+    architecture: str
+    parameters: Count
+    max_parameters: Count
+    multiply_adds: Count
+    opset: Count
+    input: TensorContract
+    output: TensorContract
+    training: Training
+    calibration: str
+    confidence: Confidence
+    certificate: Certificate
+    files: dict[str, FileEntry]
+    golden: Golden
+    accuracy: dict[str, Measurements]
+    versions: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object of the manifest."""
+        return asdict(self, dict_factory=lambda items: {key: value for key, value in items if value is not None})
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read a folder's manifest.
+    """Read the manifest of a folder.
 
     Raises:
-        ArtifactError: there is none, or it is damaged.
+        ArtifactError: it is missing, damaged or of another format.
     """
     path = folder / MANIFEST_FILE
     try:
-        manifest = json.loads(path.read_text("utf-8"))
+        return msgspec.convert(json.loads(path.read_text("utf-8")), Manifest)
+    except msgspec.ValidationError as error:
+        raise ArtifactError(f"{path} is not a manifest that this version can use ({error})") from error
     except (OSError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path} cannot be read as a manifest ({error})") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise ArtifactError(f"{path} is no manifest of format {FORMAT}")
-    for section in ("files", "accuracy"):
-        entries = manifest.get(section)
-        if not isinstance(entries, dict) or not all(
-            isinstance(entry, dict) and "sha256" in entry for entry in entries.values()
-        ):
-            raise ArtifactError(f"{path} is damaged: {section} does not give a SHA-256 for each file")
-    return manifest
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write a manifest and the model card that is generated from it."""
-    (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    """Write a manifest, and the model card that is generated from it."""
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest.to_json(), indent=2, ensure_ascii=False) + "\n", "utf-8")
     (folder / CARD_FILE).write_text(model_card(manifest), "utf-8")
-
-
-def file_entries(folder: Path, names: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Describe files by their digest and size, with the facts given for each."""
-    return {
-        name: {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size, **facts}
-        for name, facts in names.items()
-    }
-
-
-def accuracies_that_hold(former: Manifest, files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Give those recorded measurements that were made on files of the same bytes."""
-    recorded: dict[str, Any] = former.get("accuracy", {})
-    return {name: entry for name, entry in recorded.items() if files.get(name, {}).get("sha256") == entry["sha256"]}
 
 
 def record_accuracies(
     folder: Path, data_set: str, measured: Mapping[str, tuple[Evaluation, ConfidenceEvaluation]]
 ) -> None:
-    """Write what was measured on a folder's models into its manifest and its model card.
-
-    Args:
-        folder: of the artifacts.
-        data_set: that the models were measured on.
-        measured: by the file's name.
+    """Write the accuracies of a folder's models on a data set, by file name, into its manifest and model card.
 
     Raises:
-        ArtifactError: the manifest is damaged, or a file is not the one that it names.
+        ArtifactError: the manifest is damaged, or a file differs from the one in the manifest.
     """
-    _record(
-        folder,
-        {
-            name: {
-                "data_set": data_set,
-                "images": evaluation.images,
-                "correct": evaluation.correct,
-                "top1": evaluation.accuracy,
-                **asdict(confidence),
-            }
-            for name, (evaluation, confidence) in measured.items()
-        },
-    )
+
+    def add(entry: Measurements, name: str) -> Measurements:
+        evaluation, confidence = measured[name]
+        return replace(
+            entry,
+            data_set=data_set,
+            images=evaluation.images,
+            correct=evaluation.correct,
+            top1=evaluation.accuracy,
+            expected_calibration_error=confidence.expected_calibration_error,
+            rejected=confidence.rejected,
+        )
+
+    _record(folder, measured, add)
 
 
 def record_robustness(model: Path, results: Sequence[RobustnessResult]) -> None:
-    """Write what a model made of the robustness suite into its folder's manifest and model card.
+    """Write a model's results of the robustness suite into its folder's manifest and model card.
 
     Raises:
-        ArtifactError: the manifest is damaged, or the model is not the one that it names.
+        ArtifactError: the manifest is damaged, or the model differs from the one in the manifest.
     """
-    kinds = {f"{result.group}, {result.kind}": result.accuracy for result in results}
-    means = {group: mean_accuracy(results, group) for group in ("photograph", "corruption")}
-    _record(
-        model.parent,
-        {model.name: {"robustness": {"images_per_kind": results[0].images, "means": means, "kinds": kinds}}},
+    robustness = Robustness(
+        results[0].images,
+        GroupMeans(mean_accuracy(results, "photograph"), mean_accuracy(results, "corruption")),
+        {f"{result.group}, {result.kind}": result.accuracy for result in results},
     )
+    _record(model.parent, [model.name], lambda entry, _: replace(entry, robustness=robustness))
 
 
 def record_rejection(model: Path, result: RejectionResult) -> None:
-    """Write what a model rejects into its folder's manifest and model card.
+    """Write a model's results of the rejection suite into its folder's manifest and model card.
 
     Raises:
-        ArtifactError: the manifest is damaged, or the model is not the one that it names.
+        ArtifactError: the manifest is damaged, or the model differs from the one in the manifest.
     """
-    _record(model.parent, {model.name: {"rejection": asdict(result)}})
+    _record(model.parent, [model.name], lambda entry, _: replace(entry, rejection=result))
 
 
-def _record(folder: Path, facts: Mapping[str, Mapping[str, Any]]) -> None:
-    folder = folder.resolve()  # behind a link, what it points to is replaced
+def _record(folder: Path, names: Iterable[str], add: Callable[[Measurements, str], Measurements]) -> None:
+    """Add measurements to the entries of some files, and replace the folder in one step."""
+    folder = folder.resolve()  # if it is a link, replaces its target
     manifest = read_manifest(folder)
-    recorded = manifest["accuracy"]
+    recorded = dict(manifest.accuracy)
     with staging(folder) as staged:
-        for name, measured in facts.items():
+        for name in names:
             digest = sha256_of(staged / name)
-            if manifest["files"].get(name, {}).get("sha256") != digest:
-                raise ArtifactError(f"{folder / name} is not the file that the manifest names; export it first")
-            recorded[name] = {"sha256": digest, **recorded.get(name, {}), **measured}
-        manifest["accuracy"] = {name: dict(sorted(recorded[name].items())) for name in sorted(recorded)}
-        write_manifest(staged, manifest)
+            if name not in manifest.files or manifest.files[name].sha256 != digest:
+                raise ArtifactError(f"{folder / name} differs from the file in the manifest. Export it first.")
+            recorded[name] = add(recorded.get(name, Measurements(sha256=digest)), name)
+        write_manifest(staged, replace(manifest, accuracy=dict(sorted(recorded.items()))))
         publish(staged, folder)

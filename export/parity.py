@@ -1,4 +1,4 @@
-"""Whether exported models answer as PyTorch does, and the golden logits that devices check themselves with."""
+"""Compare exported models with PyTorch, and make the golden logits that a device checks itself with."""
 
 import copy
 import io
@@ -14,15 +14,14 @@ from torch import nn
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.errors import CheckFailedError
 from mnist_edge.training.loop import model_logits
-from runtime.contract import INPUT
+from runtime.contract import FLOAT_FILE, INPUT, INT8_FILE
 
-# The tolerances of the whole project. Logits of these networks span about -15 to 20.
 FLOAT_TOLERANCE = 1e-4
-"""Largest difference of a float32 logit from PyTorch's."""
+"""Largest difference of a float32 logit from PyTorch's; logits are about -15 to 20."""
 INT8_MIN_AGREEMENT = 0.98
-"""Least share of drawn digits for which int8 and PyTorch name the same digit."""
+"""Smallest share of drawn digits for which int8 and PyTorch predict the same digit."""
 INT8_GOLDEN_TOLERANCE = 1e-4
-"""Largest difference of an int8 logit between machines: the sums are whole numbers, only their scaling is not."""
+"""Largest difference of an int8 logit between machines: the sums are integers, only their scaling rounds."""
 
 PARITY_IMAGES = 200
 GOLDEN_IMAGES = 10
@@ -31,7 +30,7 @@ _SEED = 28
 
 @dataclass(frozen=True)
 class Parity:
-    """Differences from PyTorch on drawn digits: of the largest logits, and the share of equal digits."""
+    """Largest differences of logits from PyTorch's on drawn digits, and the share of equal int8 predictions."""
 
     images: int
     float_max_difference: float
@@ -40,7 +39,7 @@ class Parity:
 
 
 def session_logits(model: ModelProto, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Run an ONNX model on images uint8 `[N, 28, 28]` and give its logits."""
+    """Return the logits of an ONNX model, float32 `[N, 10]`, for images uint8 `[N, 28, 28]`."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
@@ -50,45 +49,45 @@ def session_logits(model: ModelProto, images: NDArray[np.uint8]) -> NDArray[np.f
 
 
 def check_parity(model: nn.Module, float_onnx: ModelProto, int8_onnx: ModelProto) -> Parity:
-    """Compare both exported models with PyTorch on digits drawn by code.
+    """Compare both exported models with PyTorch on drawn digits.
 
     Raises:
-        CheckFailedError: a tolerance of this module is not kept.
+        CheckFailedError: a difference exceeds a tolerance of this module.
     """
     images = draw_digits(PARITY_IMAGES, _SEED).images
     expected = model_logits(model, images)
-    of_float, of_int8 = session_logits(float_onnx, images), session_logits(int8_onnx, images)
+    float_logits, int8_logits = session_logits(float_onnx, images), session_logits(int8_onnx, images)
     parity = Parity(
         images=len(images),
-        float_max_difference=float(np.abs(of_float - expected).max()),
-        int8_max_difference=float(np.abs(of_int8 - expected).max()),
-        int8_agreement=float((of_int8.argmax(1) == expected.argmax(1)).mean()),
+        float_max_difference=float(np.abs(float_logits - expected).max()),
+        int8_max_difference=float(np.abs(int8_logits - expected).max()),
+        int8_agreement=float((int8_logits.argmax(1) == expected.argmax(1)).mean()),
     )
     if not parity.float_max_difference <= FLOAT_TOLERANCE:
         raise CheckFailedError(
             f"the float model does not agree with PyTorch: logits differ by up to {parity.float_max_difference:.3g}, "
-            f"allowed is {FLOAT_TOLERANCE}"
+            f"more than {FLOAT_TOLERANCE}"
         )
-    if (of_float.argmax(1) != expected.argmax(1)).any():
+    if (float_logits.argmax(1) != expected.argmax(1)).any():
         raise CheckFailedError("the float model does not agree with PyTorch: it predicts other digits")
     if parity.int8_agreement < INT8_MIN_AGREEMENT:
         raise CheckFailedError(
-            f"the int8 model does not agree with PyTorch: {parity.int8_agreement:.1%} of the digits are the same, "
+            f"the int8 model does not agree with PyTorch: {parity.int8_agreement:.1%} of the predictions are equal, "
             f"at least {INT8_MIN_AGREEMENT:.0%} must be"
         )
     return parity
 
 
-def golden_file(model: nn.Module, int8_onnx: ModelProto, float_name: str, int8_name: str) -> bytes:
-    """Give an .npz file of drawn digits, `images`, and each model's logits for them under its file's name.
+def golden_file(model: nn.Module, int8_onnx: ModelProto) -> bytes:
+    """Return an .npz file of drawn digits, `images`, and the logits of both models under their file names.
 
-    Those of the float model are PyTorch's in float64, rounded once, and so the same on every
-    machine; those of the int8 model are its own.
+    The float logits are PyTorch's in float64, rounded once, so they are the same on every machine. The
+    int8 logits are those of the int8 model.
     """
     images = draw_digits(GOLDEN_IMAGES, _SEED + 1).images
     with torch.inference_mode():
         double = copy.deepcopy(model).double().eval()
         exact = double(torch.from_numpy(images).unsqueeze(1)).numpy().astype(np.float32)
     stream = io.BytesIO()
-    np.savez_compressed(stream, images=images, **{float_name: exact, int8_name: session_logits(int8_onnx, images)})
+    np.savez_compressed(stream, images=images, **{FLOAT_FILE: exact, INT8_FILE: session_logits(int8_onnx, images)})
     return stream.getvalue()

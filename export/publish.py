@@ -1,4 +1,4 @@
-"""Replace a whole folder in one step, so that its files appear together or not at all."""
+"""Replace a folder in one step, so that all of its files change together or none do."""
 
 import ctypes
 import os
@@ -17,11 +17,11 @@ _RENAME_EXCHANGE = 2
 
 @contextmanager
 def staging(folder: Path) -> Iterator[Path]:
-    """Give a copy of a folder (empty if there is none) to work on; removed when the block ends.
+    """Yield a temporary copy of a folder, empty if it does not exist, that is removed when the block ends.
 
     Raises:
-        ArtifactError: a file has the folder's name.
-        OSError: nothing can be written there.
+        ArtifactError: the path is a file.
+        OSError: the parent folder cannot be written.
     """
     if folder.exists() and not folder.is_dir():
         raise ArtifactError(f"{folder} is a file, not a folder. Choose another with --out.")
@@ -35,13 +35,13 @@ def staging(folder: Path) -> Iterator[Path]:
 
 
 def publish(staged: Path, folder: Path) -> None:
-    """Put a staged folder in the place of another; what was there is left in the staging place.
+    """Put a staged folder in the place of another, after writing it to disk.
 
-    On Linux the two change places in one step. Elsewhere the former folder is first moved aside
-    and comes back if the second step fails.
+    On Linux the two are exchanged in one step. Elsewhere the former folder is moved aside first, and moved back if the
+    second step fails.
 
     Raises:
-        OSError: the folder cannot be replaced; it is as it was.
+        OSError: the folder cannot be replaced and is unchanged.
     """
     for path in (*staged.iterdir(), staged):
         fsync_path(path)
@@ -59,8 +59,8 @@ def publish(staged: Path, folder: Path) -> None:
 
 
 def fsync_path(path: Path) -> None:
-    """Flush a file or a folder to the disk."""
-    if path.is_dir() and os.name == "nt":  # Windows has no way to flush a folder
+    """Flush a file or a folder to disk."""
+    if path.is_dir() and os.name == "nt":  # Windows cannot flush folders
         return
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
@@ -70,7 +70,7 @@ def fsync_path(path: Path) -> None:
 
 
 def _exchange(first: Path, second: Path) -> bool:
-    """Let two paths change places in one step; False where the system or the file system cannot."""
+    """Exchange two paths in one step; return False where the system or the file system cannot."""
     if sys.platform != "linux":
         return False
     renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)

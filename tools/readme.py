@@ -1,11 +1,10 @@
 """Write the generated tables of README.md and docs/ anew: `python -m tools.readme FILE…`."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-from export.manifest import read_manifest
+from export.manifest import Measurements, read_manifest
 from mnist_edge.benchmark.results import Benchmark, TrainingBenchmark
 from mnist_edge.files import load_results
 from mnist_edge.machine import describe_machine, describe_versions
@@ -29,9 +28,9 @@ def summary_table(artifacts: Path = ARTIFACTS, path: Path = BENCHMARK) -> str:
         contender = next(entry for entry in benchmark.models[model] if entry.name == _INT8_CONTENDER)
         rows.append(
             [
-                f"{model.upper()}, {manifest['parameters']:,} parameters",
-                f"{manifest['files'][INT8_FILE]['bytes']:,}",
-                f"{manifest['accuracy'][INT8_FILE]['top1']:.2%}",
+                f"{model.upper()}, {manifest.parameters:,} parameters",
+                f"{manifest.files[INT8_FILE].bytes:,}",
+                f"{manifest.accuracy[INT8_FILE].top1:.2%}",
                 *(f"{contender.timing(threads, batch).microseconds.median:.1f} µs" for batch in batches),
             ]
         )
@@ -47,18 +46,18 @@ def accuracy_table(artifacts: Path = ARTIFACTS) -> str:
     rows: list[list[str]] = []
     versions: dict[str, str] = {}
     for manifest in (read_manifest(artifacts / model) for model in MODELS):
-        versions |= manifest["versions"]
+        versions |= manifest.versions
         for file in (FLOAT_FILE, INT8_FILE):
-            measured, recipe = manifest["accuracy"][file], manifest["training"]["recipe"]
+            measured, recipe = manifest.accuracy[file], manifest.training.recipe
             rows.append(
                 [
-                    f"`artifacts/{manifest['name']}/{file}`",
-                    f"{manifest['parameters']:,}",
-                    f"{manifest['multiply_adds']:,}",
-                    f"{manifest['files'][file]['bytes']:,}",
-                    f"{measured['top1']:.2%}",
-                    f"{measured['expected_calibration_error']:.2%}",
-                    f"`{recipe['name']}`, {recipe['epochs']} epochs, seed {manifest['training']['seed']}",
+                    f"`artifacts/{manifest.name}/{file}`",
+                    f"{manifest.parameters:,}",
+                    f"{manifest.multiply_adds:,}",
+                    f"{manifest.files[file].bytes:,}",
+                    f"{measured.top1:.2%}",
+                    f"{measured.expected_calibration_error:.2%}",
+                    f"`{recipe['name']}`, {recipe['epochs']} epochs, seed {manifest.training.seed}",
                 ]
             )
     packages = describe_versions({package: versions[package] for package in ("torch", "onnx", "onnxruntime")})
@@ -71,39 +70,40 @@ def accuracy_table(artifacts: Path = ARTIFACTS) -> str:
 
 def robustness_table(artifacts: Path = ARTIFACTS) -> str:
     """Return the accuracy of the int8 models on each kind of picture of the robustness suite."""
-    suites = _recorded(artifacts, "robustness")
-    kinds, images = suites["v2"]["kinds"], suites["v2"]["images_per_kind"]
+    suites = {model: results.robustness for model, results in _recorded(artifacts) if results.robustness}
     rows = [
-        [f"**{group}s**, mean", *(f"{suite['means'][group]:.2%}" for suite in suites.values())]
-        for group in ("photograph", "corruption")
+        ["**photographs**, mean", *(f"{suite.means.photograph:.2%}" for suite in suites.values())],
+        ["**corruptions**, mean", *(f"{suite.means.corruption:.2%}" for suite in suites.values())],
+        *([kind, *(f"{suite.kinds[kind]:.1%}" for suite in suites.values())] for kind in suites["v2"].kinds),
     ]
-    rows += [[kind, *(f"{suite['kinds'][kind]:.1%}" for suite in suites.values())] for kind in kinds]
     return table(
         ["robustness suite, int8", *(model.upper() for model in suites)],
         rows,
-        f"Top-1 accuracy on {images:,} pictures of each kind, made from MNIST's test images by code; "
-        "`mnist-edge evaluate --suite robustness`.",
+        f"Top-1 accuracy on {suites['v2'].images_per_kind:,} pictures of each kind, made from MNIST's test images by "
+        "code; `mnist-edge evaluate --suite robustness`.",
     )
 
 
 def rejection_table(artifacts: Path = ARTIFACTS) -> str:
     """Return what the int8 models reject: at their own threshold and at others, then by kind."""
-    suites = _recorded(artifacts, "rejection")
-    rows = [
+    suites = {model: results.rejection for model, results in _recorded(artifacts) if results.rejection}
+    curve = table(
+        ["rejected, int8", "threshold", "MNIST test digits", "blank or noise", "unseen classes"],
         [
-            f"**{model.upper()}, its own**" if point is suite["own"] else model.upper(),
-            f"{point['reject_below']:.3f}",
-            *(f"{point[share]:.1%}" for share in ("digits", "blank_or_noise", "unseen_class")),
-        ]
-        for model, suite in suites.items()
-        for point in (suite["own"], *suite["curve"])
-    ]
-    curve = table(["rejected, int8", "threshold", "MNIST test digits", "blank or noise", "unseen classes"], rows)
-    kinds, images = suites["v2"]["kinds"], suites["v2"]["images_per_kind"]
+            [
+                f"**{model.upper()}, its own**" if point is suite.own else model.upper(),
+                f"{point.reject_below:.3f}",
+                *(f"{share:.1%}" for share in (point.digits, point.blank_or_noise, point.unseen_class)),
+            ]
+            for model, suite in suites.items()
+            for point in (suite.own, *suite.curve)
+        ],
+    )
     by_kind = table(
         ["rejected at its own threshold", *(model.upper() for model in suites)],
-        [[kind, *(f"{suite['kinds'][kind]:.1%}" for suite in suites.values())] for kind in kinds],
-        f"{images:,} pictures of each kind, drawn by code; `mnist-edge evaluate --suite rejection`.",
+        [[kind, *(f"{suite.kinds[kind]:.1%}" for suite in suites.values())] for kind in suites["v2"].kinds],
+        f"{suites['v2'].images_per_kind:,} pictures of each kind, drawn by code; "
+        "`mnist-edge evaluate --suite rejection`.",
     )
     return f"{curve}\n\n{by_kind}"
 
@@ -179,8 +179,9 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-def _recorded(artifacts: Path, suite: str) -> Mapping[str, Any]:
-    return {model: read_manifest(artifacts / model)["accuracy"][INT8_FILE][suite] for model in MODELS}
+def _recorded(artifacts: Path) -> Iterator[tuple[str, Measurements]]:
+    for model in MODELS:
+        yield model, read_manifest(artifacts / model).accuracy[INT8_FILE]
 
 
 def _conditions(benchmark: Benchmark | TrainingBenchmark) -> str:

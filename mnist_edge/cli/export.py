@@ -49,7 +49,8 @@ def export(
     paths = named or [_checkpoint_path(model) for model in MODELS]
     reports = export_checkpoints(paths, out, max_parameters=max_parameters, max_bytes=max_bytes)
     documents = [
-        {"folder": str(report.folder), "parity": asdict(report.parity), **report.manifest} for report in reports
+        {"folder": str(report.folder), "parity": asdict(report.parity), **report.manifest.to_json()}
+        for report in reports
     ]
     Output(as_json).result({"models": documents}, tables.export(out, reports, max_parameters, max_bytes))
 

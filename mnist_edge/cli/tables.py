@@ -52,20 +52,21 @@ def export(out: Path, reports: "Sequence[ExportReport]", max_parameters: int, ma
     for report in reports:
         differences += [report.parity.float_max_difference, report.parity.int8_max_difference]
         agreements += ["100.0%", f"{report.parity.int8_agreement:.1%}"]
-    accuracies = [report.manifest["accuracy"].get(file) for report, file in files]
+    recorded = [report.manifest.accuracy.get(file) for report, file in files]
+    accuracies = [percent(entry.top1 if entry else None) for entry in recorded]
     yield Table(
         f"Exported to {out}",
         [
             ("file", [f"{report.name}/{file}" for report, file in files]),
-            ("parameters", [report.manifest["parameters"] for report, _ in files]),
-            ("bytes", [report.manifest["files"][file]["bytes"] for report, file in files]),
+            ("parameters", [report.manifest.parameters for report, _ in files]),
+            ("bytes", [report.manifest.files[file].bytes for report, file in files]),
             ("largest logit difference", differences),
             ("same digit as PyTorch", agreements),
-            ("MNIST test accuracy", [percent(entry["top1"]) if entry else "not measured" for entry in accuracies]),
+            ("MNIST test accuracy", [accuracy or "not measured" for accuracy in accuracies]),
         ],
     )
     for report in reports:
-        operators = report.manifest["files"][INT8_FILE]["operators"]
+        operators = report.manifest.files[INT8_FILE].operators or {}
         yield f"{report.name} int8 operators: {', '.join(f'{count} {kind}' for kind, count in operators.items())}"
     yield f"Budget: fewer than {max_parameters:,} parameters, at most {max_bytes:,} bytes of int8: kept."
     yield f"Parity with PyTorch on {reports[0].parity.images} drawn digits: kept."

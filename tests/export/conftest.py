@@ -1,4 +1,4 @@
-"""The committed checkpoints and what is exported from them, made once for all tests."""
+"""The committed checkpoints and the models exported from them, made once for all tests."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The checks before an export: budgets just under, at and over; every pair of weights, counted by hand."""
+"""The checks before an export: budgets just under, at and over the limit, and the sums of all pairs of weights."""
 
 import itertools
 
@@ -12,10 +12,10 @@ from mnist_edge.training.layers import layers_of
 from mnist_edge.training.models import build_model
 
 
-@pytest.mark.parametrize(("max_parameters", "kept"), [(24_713, False), (24_714, False), (24_715, True)])
-def test_parameters_must_be_fewer_than_the_limit(max_parameters: int, kept: bool) -> None:
+@pytest.mark.parametrize(("max_parameters", "passes"), [(24_713, False), (24_714, False), (24_715, True)])
+def test_parameters_must_be_fewer_than_the_limit(max_parameters: int, passes: bool) -> None:
     layers = layers_of(build_model("v1"))
-    if kept:
+    if passes:
         assert check_parameters(layers, max_parameters) == 24_714
         return
     with pytest.raises(
@@ -25,9 +25,9 @@ def test_parameters_must_be_fewer_than_the_limit(max_parameters: int, kept: bool
     assert "head.1 19,096" in str(caught.value)
 
 
-@pytest.mark.parametrize(("size_bytes", "kept"), [(999, True), (1_000, True), (1_001, False)])
-def test_bytes_may_reach_the_limit(size_bytes: int, kept: bool) -> None:
-    if kept:
+@pytest.mark.parametrize(("size_bytes", "passes"), [(999, True), (1_000, True), (1_001, False)])
+def test_bytes_may_reach_the_limit(size_bytes: int, passes: bool) -> None:
+    if passes:
         check_bytes("model.int8.onnx", size_bytes, 1_000)
         return
     with pytest.raises(
@@ -37,35 +37,34 @@ def test_bytes_may_reach_the_limit(size_bytes: int, kept: bool) -> None:
     assert str(caught.value).endswith(" Raise it with --max-bytes.")
 
 
-def test_the_largest_pair_is_found_among_all_pairs() -> None:
+def test_the_largest_pair_sum_is_that_of_all_pairs() -> None:
     weights = np.random.default_rng(0).integers(-128, 128, (4, 3, 2, 2)).astype(np.int8)
     for axis in range(4):
         channels = np.moveaxis(weights, axis, 0).astype(int)
-        by_hand = max(
+        expected = max(
             255 * max(abs(a) + abs(b) for a, b in itertools.combinations(channel.ravel().tolist(), 2))
             for channel in channels
         )
-        assert largest_pair_sum(weights, axis) == by_hand
+        assert largest_pair_sum(weights, axis) == expected
     assert largest_pair_sum(np.array([[-128, 0], [0, 127]], np.int8), None) == 255 * 255
 
 
-def test_the_shipped_models_are_proven(name: str, int8_onnx: ModelProto) -> None:
+def test_the_committed_models_cannot_saturate(name: str, int8_onnx: ModelProto) -> None:
     certificate = check_saturation(int8_onnx)
     assert len(certificate.pair_sums) == {"v1": 5, "v2": 4}[name]
-    assert all(0 < found <= LARGEST_SUM for found in certificate.pair_sums.values())
+    assert all(0 < pair_sum <= LARGEST_SUM for pair_sum in certificate.pair_sums.values())
 
 
-def test_a_single_weight_of_8_bits_is_refused(int8_onnx: ModelProto) -> None:
-    spoilt = ModelProto()
-    spoilt.CopyFrom(int8_onnx)
-    (tensor,) = [
-        one for one in spoilt.graph.initializer if one.name == next(iter(check_saturation(int8_onnx).pair_sums))
-    ]
+def test_a_single_pair_over_16_bits_is_refused(int8_onnx: ModelProto) -> None:
+    damaged = ModelProto()
+    damaged.CopyFrom(int8_onnx)
+    name = next(iter(check_saturation(int8_onnx).pair_sums))
+    tensor = next(tensor for tensor in damaged.graph.initializer if tensor.name == name)
     weights = numpy_helper.to_array(tensor).copy()
     weights.reshape(len(weights), -1)[0, :2] = (65, -64)
     tensor.CopyFrom(numpy_helper.from_array(weights, tensor.name))
-    with pytest.raises(CheckFailedError, match=r"can reach 32,895, and 16 bits hold 32,767"):
-        check_saturation(spoilt)
+    with pytest.raises(CheckFailedError, match=r"can add up to 32,895, but 16 bits hold at most 32,767"):
+        check_saturation(damaged)
 
 
 def test_a_model_without_int8_weights_is_refused(float_onnx: ModelProto) -> None:

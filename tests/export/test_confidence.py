@@ -1,4 +1,4 @@
-"""Temperature and threshold, against PyTorch and by hand."""
+"""Temperature and threshold on labels drawn with known probabilities, checked with PyTorch."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from mnist_edge.evaluation.metrics import expected_calibration_error
 
 
 def sampled(count: int, sharpness: float) -> tuple[np.ndarray, np.ndarray]:
-    """Logits, and labels drawn from the probabilities that the logits give at temperature 1 / `sharpness`."""
+    """Return logits, and labels drawn from their softmax at the temperature `sharpness`."""
     generator = np.random.default_rng(0)
     logits = generator.normal(0, 3, (count, 10))
     powers = np.exp(logits)
@@ -18,13 +18,13 @@ def sampled(count: int, sharpness: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("sharpness", [0.4, 1.0, 2.5])
-def test_the_temperature_is_the_one_that_the_labels_were_drawn_with(sharpness: float) -> None:
-    found = fit_confidence(*sampled(8_000, sharpness), "drawn labels")
-    assert found.temperature == pytest.approx(sharpness, rel=0.06)
-    assert (found.images, found.fitted_on) == (8_000, "drawn labels")
+def test_the_temperature_of_drawn_labels_is_recovered(sharpness: float) -> None:
+    confidence = fit_confidence(*sampled(8_000, sharpness), "drawn labels")
+    assert confidence.temperature == pytest.approx(sharpness, rel=0.06)
+    assert (confidence.images, confidence.fitted_on) == (8_000, "drawn labels")
 
 
-def test_it_makes_confidences_honest() -> None:
+def test_the_temperature_lowers_the_calibration_error() -> None:
     logits, labels = sampled(8_000, 2.5)
 
     def error(temperature: float) -> float:
@@ -35,8 +35,8 @@ def test_it_makes_confidences_honest() -> None:
     assert error(fit_confidence(logits, labels, "").temperature) < 0.015
 
 
-def test_the_threshold_rejects_its_share() -> None:
+def test_the_threshold_rejects_the_intended_share() -> None:
     logits, labels = sampled(5_000, 1.0)
-    found = fit_confidence(logits, labels, "")
-    confidences = torch.softmax(torch.from_numpy(logits) / found.temperature, 1).amax(1)
-    assert (confidences < found.reject_below).float().mean().item() == pytest.approx(REJECTED_SHARE, abs=0.001)
+    confidence = fit_confidence(logits, labels, "")
+    confidences = torch.softmax(torch.from_numpy(logits) / confidence.temperature, 1).amax(1)
+    assert (confidences < confidence.reject_below).float().mean().item() == pytest.approx(REJECTED_SHARE, abs=0.001)

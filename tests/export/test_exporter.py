@@ -1,9 +1,11 @@
-"""The whole export: the same bytes every time and everywhere, and nothing unless all checks pass."""
+"""The whole export: the same bytes everywhere, and nothing is replaced unless all checks pass."""
 
 import filecmp
+import hashlib
 import json
+import re
 import shutil
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +19,13 @@ from mnist_edge.data.mnist import Split
 from mnist_edge.errors import ArtifactError, CalibrationError, CheckFailedError
 from mnist_edge.evaluation.metrics import ConfidenceEvaluation, Evaluation
 from mnist_edge.evaluation.rejection import RejectionPoint, RejectionResult
-from mnist_edge.evaluation.robustness import RobustnessResult
+from mnist_edge.evaluation.robustness import Group, RobustnessResult
 from mnist_edge.training.checkpoint import load_checkpoint, save_checkpoint
 from tests.conftest import Run
 
 MODELS = ["v1", "v2"]
-HONEST = ConfidenceEvaluation(0.0, 0.0)
+GROUPS: tuple[Group, ...] = ("photograph", "corruption")
+CONFIDENCE = ConfidenceEvaluation(expected_calibration_error=0.0, rejected=0.0)
 
 
 def differing_files(first: Path, second: Path) -> list[str]:
@@ -58,54 +61,52 @@ def copied(exported: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_only_what_was_measured_before_is_missing_from_a_new_folder(exported: Path, artifacts: Path, name: str) -> None:
+def test_a_new_folder_lacks_only_the_measurements(exported: Path, artifacts: Path, name: str) -> None:
     assert differing_files(exported / name, artifacts / name) == ["README.md", "manifest.json"]
     new, committed = read_manifest(exported / name), read_manifest(artifacts / name)
-    assert new["accuracy"] == {}
-    assert committed["accuracy"].keys() == {"model.onnx", "model.int8.onnx"}
-    assert {**new, "accuracy": committed["accuracy"]} == committed
+    assert new.accuracy == {}
+    assert committed.accuracy.keys() == {"model.onnx", "model.int8.onnx"}
+    assert replace(new, accuracy=committed.accuracy) == committed
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_committed_manifest_tells_the_truth(artifacts: Path, name: str) -> None:
-    import hashlib
-
+def test_the_committed_manifest_describes_the_files(artifacts: Path, name: str) -> None:
     folder = artifacts / name
     manifest = read_manifest(folder)
-    assert manifest["files"].keys() == {path.name for path in folder.iterdir()} - {"manifest.json", "README.md"}
-    for file, facts in manifest["files"].items():
+    assert manifest.files.keys() == {path.name for path in folder.iterdir()} - {"manifest.json", "README.md"}
+    for file, entry in manifest.files.items():
         content = (folder / file).read_bytes()
-        assert (facts["bytes"], facts["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+        assert (entry.bytes, entry.sha256) == (len(content), hashlib.sha256(content).hexdigest())
     for file in ("model.onnx", "model.int8.onnx"):
         model = onnx.load(folder / file)
         metadata = {entry.key: entry.value for entry in model.metadata_props}
-        assert metadata["mnist_edge.parameters"] == str(manifest["parameters"])
-        assert metadata["mnist_edge.multiply_adds"] == str(manifest["multiply_adds"])
-        assert metadata["mnist_edge.checkpoint_sha256"] == manifest["files"]["checkpoint.safetensors"]["sha256"]
-        assert model.opset_import[0].version == manifest["opset"] == 20
-        assert manifest["accuracy"][file]["sha256"] == manifest["files"][file]["sha256"]
-        assert manifest["accuracy"][file]["images"] == 10_000
+        assert metadata["mnist_edge.parameters"] == str(manifest.parameters)
+        assert metadata["mnist_edge.multiply_adds"] == str(manifest.multiply_adds)
+        assert metadata["mnist_edge.checkpoint_sha256"] == manifest.files["checkpoint.safetensors"].sha256
+        assert model.opset_import[0].version == manifest.opset == 20
+        assert manifest.accuracy[file].sha256 == manifest.files[file].sha256
+        assert manifest.accuracy[file].images == 10_000
 
 
 def test_the_committed_artifacts_stay_small(artifacts: Path) -> None:
     assert sum(path.stat().st_size for path in artifacts.rglob("*") if path.is_file()) < 1_000_000
 
 
-def test_recorded_accuracies_live_as_long_as_their_files(copied: Path) -> None:
+def test_an_export_keeps_accuracies_of_unchanged_files(copied: Path) -> None:
     labels = np.arange(10)
-    record_accuracies(copied / "v2", "ten images", {"model.int8.onnx": (Evaluation.of(labels, labels), HONEST)})
-    assert read_manifest(copied / "v2")["accuracy"]["model.int8.onnx"]["top1"] == 1.0
+    record_accuracies(copied / "v2", "ten images", {"model.int8.onnx": (Evaluation.of(labels, labels), CONFIDENCE)})
+    assert read_manifest(copied / "v2").accuracy["model.int8.onnx"].top1 == 1.0
     assert "100.00%" in (copied / "v2" / "README.md").read_text()
 
     export_checkpoints([copied / "v2" / "checkpoint.safetensors"], copied)
-    assert read_manifest(copied / "v2")["accuracy"].keys() == {"model.int8.onnx"}
+    assert read_manifest(copied / "v2").accuracy.keys() == {"model.int8.onnx"}
 
     weights = load_checkpoint(copied / "v2" / "checkpoint.safetensors")
     weights.model.head[3].weight.data *= 1.01  # type: ignore[index,union-attr]
     save_checkpoint(copied / "v2" / "checkpoint.safetensors", "v2", weights.model, weights.facts)
     calibrate(copied / "v2" / "checkpoint.safetensors", Split(*_many_drawn()))
     export_checkpoints([copied / "v2" / "checkpoint.safetensors"], copied)
-    assert read_manifest(copied / "v2")["accuracy"] == {}
+    assert read_manifest(copied / "v2").accuracy == {}
 
 
 def _many_drawn() -> tuple[np.ndarray, np.ndarray]:
@@ -113,9 +114,9 @@ def _many_drawn() -> tuple[np.ndarray, np.ndarray]:
     return np.tile(drawn.images, (30, 1, 1)), np.tile(drawn.labels, 30)
 
 
-def test_what_the_suites_show_stands_beside_the_accuracy(copied: Path) -> None:
+def test_suite_results_are_recorded_beside_the_accuracy(copied: Path) -> None:
     labels, model = np.arange(10), copied / "v2" / "model.int8.onnx"
-    record_accuracies(copied / "v2", "ten images", {model.name: (Evaluation.of(labels, labels), HONEST)})
+    record_accuracies(copied / "v2", "ten images", {model.name: (Evaluation.of(labels, labels), CONFIDENCE)})
     shown = [
         RobustnessResult("photograph", "shadow", images=10, correct=9, rejected=0),
         RobustnessResult("photograph", "fine pen", images=10, correct=7, rejected=0),
@@ -125,30 +126,49 @@ def test_what_the_suites_show_stands_beside_the_accuracy(copied: Path) -> None:
     own = RejectionPoint(reject_below=0.7, digits=0.1, blank_or_noise=0.9, unseen_class=0.6)
     record_rejection(model, RejectionResult(10, {"blank": 1.0, "words": 0.4, "signs": 0.2}, own, (own,)))
 
-    entry = read_manifest(copied / "v2")["accuracy"][model.name]
-    assert entry["top1"] == 1.0
+    entry = json.loads((copied / "v2" / "manifest.json").read_text())["accuracy"][model.name]
+    assert (entry["top1"], entry["rejected"]) == (1.0, 0.0)
     assert entry["robustness"] == {
         "images_per_kind": 10,
         "means": {"photograph": pytest.approx(0.8), "corruption": 0.5},
         "kinds": {"photograph, shadow": 0.9, "photograph, fine pen": 0.7, "corruption, fog": 0.5},
     }
-    assert entry["rejection"]["kinds"] == {"blank": 1.0, "words": 0.4, "signs": 0.2}
-    assert entry["rejection"]["own"] == entry["rejection"]["curve"][0] == asdict(own)
+    point = {"reject_below": 0.7, "digits": 0.1, "blank_or_noise": 0.9, "unseen_class": 0.6}
+    kinds = {"blank": 1.0, "words": 0.4, "signs": 0.2}
+    assert entry["rejection"] == {"images_per_kind": 10, "kinds": kinds, "own": point, "curve": [point]}
+    assert list(entry) == sorted(entry)
     card = (copied / "v2" / "README.md").read_text("utf-8")
-    assert "10 test images into each kind of photograph and corruption: 80.00% and\n50.00% are named rightly" in card
+    assert "renders 10 test images as each kind of photograph and corruption." in card
+    assert "accuracy is 80.00% on photographs and 50.00% on corruptions." in card
     assert "| corruption, fog | 50.0% |\n| photograph, fine pen | 70.0% |\n| photograph, shadow | 90.0% |" in card
-    assert "rejects 90.0% where they are blank or noise, and 60.0% of classes" in card
-    assert "the least of: signs 20%, words 40%, blank 100%." in card
+    assert "rejects 90.0% of blank and noisy ones and 60.0% of those" in card
+    assert "The lowest rates: signs 20%, words 40%, blank 100%." in card
+
+
+@pytest.mark.parametrize("suite", ["robustness", "rejection"])
+def test_a_suite_may_be_recorded_without_an_accuracy(copied: Path, suite: str) -> None:
+    model = copied / "v2" / "model.int8.onnx"
+    if suite == "robustness":
+        results = [RobustnessResult(group, "kind", images=10, correct=9, rejected=0) for group in GROUPS]
+        record_robustness(model, results)
+    else:
+        own = RejectionPoint(reject_below=0.7, digits=0.1, blank_or_noise=0.9, unseen_class=0.6)
+        record_rejection(model, RejectionResult(10, {"blank": 1.0}, own, ()))
+    entry = json.loads((copied / "v2" / "manifest.json").read_text())["accuracy"][model.name]
+    assert entry.keys() == {suite, "sha256"}
+    card = (copied / "v2" / "README.md").read_text("utf-8")
+    assert "Not measured yet: run `mnist-edge evaluate v2 --record`." in card
+    assert card.count("not measured yet: run") == 1  # the other suite
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "other.onnx"])
-def test_an_accuracy_of_another_file_is_not_recorded(copied: Path, name: str) -> None:
+def test_an_accuracy_of_a_changed_file_is_not_recorded(copied: Path, name: str) -> None:
     (copied / "v2" / name).write_bytes((copied / "v1" / "model.onnx").read_bytes())
     labels = np.arange(10)
-    with pytest.raises(ArtifactError, match="is not the file that the manifest names") as caught:
-        record_accuracies(copied / "v2", "ten images", {name: (Evaluation.of(labels, labels), HONEST)})
+    with pytest.raises(ArtifactError, match=r"differs from the file in the manifest\. Export it first") as caught:
+        record_accuracies(copied / "v2", "ten images", {name: (Evaluation.of(labels, labels), CONFIDENCE)})
     assert str(copied / "v2" / name) in str(caught.value)
-    assert read_manifest(copied / "v2")["accuracy"] == {}
+    assert read_manifest(copied / "v2").accuracy == {}
 
 
 def test_if_one_model_fails_none_is_replaced(copied: Path) -> None:
@@ -177,22 +197,46 @@ def test_two_checkpoints_for_one_folder_are_refused(copied: Path) -> None:
 
 def test_a_damaged_manifest_stops_an_export(copied: Path) -> None:
     (copied / "v1" / "manifest.json").write_text(json.dumps({"format": 99}))
-    with pytest.raises(ArtifactError, match=r"manifest\.json.* no manifest of format 1"):
+    with pytest.raises(
+        ArtifactError, match=r"manifest\.json is not a manifest .*Invalid enum value 99 - at `\$\.format`"
+    ):
         export_checkpoints([copied / "v1" / "checkpoint.safetensors"], copied)
 
 
 @pytest.mark.parametrize(
-    "spoilt", [{"accuracy": []}, {"files": None}, {"accuracy": {"model.onnx": {"top1": 1.0}}}, {"files": {"x": 3}}]
+    ("changes", "problem"),
+    [
+        ({"accuracy": []}, "Expected `object`, got `array` - at `$.accuracy`"),
+        ({"files": None}, "Expected `object`, got `null` - at `$.files`"),
+        ({"files": {"x": 3}}, "Expected `object`, got `int` - at `$.files[...]`"),
+        ({"files": {"x": {"sha256": "12ab", "bytes": 1}}}, "at `$.files[...].sha256`"),
+        ({"accuracy": {"model.onnx": {"top1": 1.0}}}, "missing required field `sha256` - at `$.accuracy[...]`"),
+        ({"accuracy": {"x": {"sha256": "0" * 64, "top1": 1.5}}}, "Expected `float` <= 1.0 - at `$.accuracy[...].top1`"),
+        ({"accuracy": {"x": {"sha256": "0" * 64, "top1": float("nan")}}}, "at `$.accuracy[...].top1`"),
+        ({"parameters": -1}, "Expected `int` >= 0 - at `$.parameters`"),
+        ({"confidence": {"temperature": 0.0}}, "at `$.confidence.temperature`"),
+        ({"golden": {"file": "golden.npz"}}, "missing required field `tolerance` - at `$.golden`"),
+    ],
 )
-def test_a_manifest_without_digests_is_damaged(copied: Path, spoilt: dict[str, object]) -> None:
+def test_read_manifest_refuses_wrong_content(copied: Path, changes: dict[str, object], problem: str) -> None:
     path = copied / "v2" / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **spoilt}))
-    with pytest.raises(ArtifactError, match="does not give a SHA-256 for each file"):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    with pytest.raises(ArtifactError, match=re.escape(problem)) as caught:
         read_manifest(copied / "v2")
+    assert str(caught.value).startswith(str(path))
+
+
+def test_read_manifest_refuses_a_missing_key(copied: Path) -> None:
+    path = copied / "v2" / "manifest.json"
+    content = json.loads(path.read_text())
+    for key in content:
+        path.write_text(json.dumps({name: value for name, value in content.items() if name != key}))
+        with pytest.raises(ArtifactError, match=f"missing required field `{key}`"):
+            read_manifest(copied / "v2")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[" * 100_000, None])
-def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, content: str | None) -> None:
+def test_read_manifest_names_an_unreadable_file(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(ArtifactError, match="cannot be read as a manifest") as caught:
@@ -200,10 +244,12 @@ def test_a_manifest_that_cannot_be_read_is_named(tmp_path: Path, content: str | 
     assert str(tmp_path / "manifest.json") in str(caught.value)
 
 
-def test_behind_a_link_the_folder_that_it_points_to_is_replaced(copied: Path, tmp_path: Path) -> None:
+def test_recording_through_a_link_replaces_its_target(copied: Path, tmp_path: Path) -> None:
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / "v2").symlink_to(copied / "v2")
     labels = np.arange(10)
-    record_accuracies(tmp_path / "linked" / "v2", "ten images", {"model.onnx": (Evaluation.of(labels, labels), HONEST)})
+    record_accuracies(
+        tmp_path / "linked" / "v2", "ten images", {"model.onnx": (Evaluation.of(labels, labels), CONFIDENCE)}
+    )
     assert (tmp_path / "linked" / "v2").is_symlink()
-    assert read_manifest(copied / "v2")["accuracy"].keys() == {"model.onnx"}
+    assert read_manifest(copied / "v2").accuracy.keys() == {"model.onnx"}

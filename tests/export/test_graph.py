@@ -1,4 +1,4 @@
-"""ONNX files as lists of layers."""
+"""ONNX files as lists of layers, and files that are refused."""
 
 from pathlib import Path
 
@@ -14,41 +14,41 @@ from mnist_edge.training.checkpoint import Checkpoint
 from mnist_edge.training.layers import layers_of, total_multiply_adds
 
 
-def test_a_graph_computes_what_the_network_does(name: str, checkpoint: Checkpoint, float_onnx: ModelProto) -> None:
+def test_a_graph_has_the_layers_of_its_network(name: str, checkpoint: Checkpoint, float_onnx: ModelProto) -> None:
     layers = layers_of_graph(float_onnx)
     assert total_multiply_adds(layers) == total_multiply_adds(layers_of(checkpoint.model))
-    # Folding replaces each pair of batch normalisation's values by one bias.
+    # Folding replaces the two parameters per channel of batch normalization by one bias.
     assert sum(layer.parameters for layer in layers) == {"v1": 24_714, "v2": 24_048 - 112}[name]
     convolution = next(layer for layer in layers if layer.name == "conv_2")
     assert convolution.kind == "Conv"
     assert convolution.output_shape == {"v1": (16, 14, 14), "v2": (32, 14, 14)}[name]
 
 
-def test_the_weights_of_an_int8_graph_are_found_behind_their_dequantisation(name: str, int8_onnx: ModelProto) -> None:
+def test_dequantized_weights_count_for_the_layer_that_uses_them(name: str, int8_onnx: ModelProto) -> None:
     layers = {layer.name: layer for layer in layers_of_graph(int8_onnx)}
     assert layers["conv_3"].parameters == {"v1": 3_480, "v2": 18_432 + 64}[name]
     assert layers["conv_3"].multiply_adds == {"v1": 24 * 36 * 144, "v2": 64 * 36 * 288}[name]
     weights, channels = {"v1": (3_456, 24), "v2": (18_432, 64)}[name]
-    # One byte a weight; a bias of 4 bytes a channel; a scale of 4 and a zero point of 1 for each; for the bias's too.
+    # 1 byte per weight; per channel 4 for the bias, 5 for scale and zero point, and up to 8 for those of the bias.
     assert weights + channels * 9 <= layers["conv_3"].parameter_bytes <= weights + channels * 17
 
 
-def test_layers_say_which_they_read(float_onnx: ModelProto, int8_onnx: ModelProto) -> None:
+def test_layers_name_the_layers_that_they_read(float_onnx: ModelProto, int8_onnx: ModelProto) -> None:
     for model, source, first in (
         (float_onnx, "max_pool_1", "cast_1"),
         (int8_onnx, "pixels_DequantizeLinear", "image_DequantizeLinear"),
     ):
         layers = {layer.name: layer for layer in layers_of_graph(model)}
         assert layers["conv_2"].inputs == (source,)
-        assert layers[first].inputs == ("image",)  # which no layer makes
+        assert layers[first].inputs == ("image",)  # the graph's input, which no layer computes
         assert layers[first].parameters == 0
 
 
-@pytest.mark.parametrize(("stated", "parameters"), [("24048", 24_048), ("", None), ("many", None), (None, None)])
-def test_a_file_states_its_networks_parameters(stated: str | None, parameters: int | None) -> None:
-    model = _other_network()
-    if stated is not None:
-        model.metadata_props.add(key="mnist_edge.parameters", value=stated)
+@pytest.mark.parametrize(("metadata", "parameters"), [("24048", 24_048), ("", None), ("many", None), (None, None)])
+def test_the_parameter_count_is_read_from_the_metadata(metadata: str | None, parameters: int | None) -> None:
+    model = _foreign_network()
+    if metadata is not None:
+        model.metadata_props.add(key="mnist_edge.parameters", value=metadata)
     assert network_parameters(model) == parameters
 
 
@@ -56,12 +56,12 @@ def test_a_file_states_its_networks_parameters(stated: str | None, parameters: i
     ("content", "problem"),
     [
         (None, "there is no file"),
-        (b"", "holds no nodes|no valid ONNX file"),
-        (b"no model", "no valid ONNX file"),
-        (bytes(100), "no valid ONNX file"),
+        (b"", "has no nodes|not a valid ONNX file"),
+        (b"no model", "not a valid ONNX file"),
+        (bytes(100), "not a valid ONNX file"),
     ],
 )
-def test_a_file_that_is_no_graph_is_refused(tmp_path: Path, content: bytes | None, problem: str) -> None:
+def test_load_graph_refuses_other_files(tmp_path: Path, content: bytes | None, problem: str) -> None:
     path = tmp_path / "model.onnx"
     if content is not None:
         path.write_bytes(content)
@@ -70,16 +70,16 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path: Path, content: bytes | Non
     assert str(path) in str(caught.value)
 
 
-def test_a_graph_whose_shapes_do_not_fit_is_refused(tmp_path: Path) -> None:
-    model = _other_network()
+def test_load_graph_refuses_contradicting_shapes(tmp_path: Path) -> None:
+    model = _foreign_network()
     matrix = next(node for node in model.graph.node if node.output[0] == "matrix")
     matrix.CopyFrom(helper.make_node("Constant", [], ["matrix"], value=from_array(np.ones((7, 10), np.float32))))
     onnx.save(model, tmp_path / "model.onnx")
-    with pytest.raises(ArtifactError, match="no valid ONNX file"):
+    with pytest.raises(ArtifactError, match="not a valid ONNX file"):
         load_graph(tmp_path / "model.onnx")
 
 
-def test_a_tensor_in_another_file_is_not_read(tmp_path: Path, artifacts: Path) -> None:
+def test_load_graph_does_not_read_external_tensors(tmp_path: Path, artifacts: Path) -> None:
     model = onnx.load(artifacts / "v2" / "model.onnx")
     onnx.save(model, tmp_path / "model.onnx", save_as_external_data=True, location="weights", size_threshold=0)
     assert (tmp_path / "weights").stat().st_size > 90_000
@@ -87,15 +87,15 @@ def test_a_tensor_in_another_file_is_not_read(tmp_path: Path, artifacts: Path) -
         load_graph(tmp_path / "model.onnx")
 
 
-def test_an_undecodable_operator_is_refused(artifacts: Path, tmp_path: Path) -> None:
+def test_load_graph_refuses_an_undecodable_operator(artifacts: Path, tmp_path: Path) -> None:
     content = (artifacts / "v2" / "model.onnx").read_bytes()
     (tmp_path / "model.onnx").write_bytes(content.replace(b"\x07MaxPool", b"\x07" + b"\xff" * 7))
-    with pytest.raises(ArtifactError, match=r"no valid ONNX file .*can't decode"):
+    with pytest.raises(ArtifactError, match=r"not a valid ONNX file .*can't decode"):
         load_graph(tmp_path / "model.onnx")
 
 
-def _other_network() -> ModelProto:
-    """A network as others export them: weights in `Constant` nodes, a batch normalisation, a matrix product."""
+def _foreign_network() -> ModelProto:
+    """Return a graph with what torch.onnx does not write: `Constant` nodes, batch normalization, a matrix product."""
     rng = np.random.default_rng(0)
 
     def constant(name: str, *shape: int) -> NodeProto:
@@ -118,16 +118,16 @@ def _other_network() -> ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
 
 
-def test_a_network_that_others_exported_is_counted_too() -> None:
-    layers = {layer.kind: layer for layer in layers_of_graph(_other_network())}
-    held = {kind: layer.parameters for kind, layer in layers.items()}
-    assert held == {"Mul": 0, "Conv": 36, "BatchNormalization": 8, "Flatten": 0, "MatMul": 27_040}
+def test_the_layers_of_a_foreign_network_are_counted() -> None:
+    layers = {layer.kind: layer for layer in layers_of_graph(_foreign_network())}
+    parameters = {kind: layer.parameters for kind, layer in layers.items()}
+    assert parameters == {"Mul": 0, "Conv": 36, "BatchNormalization": 8, "Flatten": 0, "MatMul": 27_040}
     assert layers["Conv"].multiply_adds == 4 * 26 * 26 * 9
     assert layers["MatMul"].multiply_adds == 27_040
 
 
-def test_a_graph_without_nodes_is_refused(tmp_path: Path) -> None:
+def test_load_graph_refuses_a_graph_without_nodes(tmp_path: Path) -> None:
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 1, 28, 28])
     onnx.save(helper.make_model(helper.make_graph([], "nothing", [image], [image])), tmp_path / "nothing.onnx")
-    with pytest.raises(ArtifactError, match="holds no nodes"):
+    with pytest.raises(ArtifactError, match="has no nodes"):
         load_graph(tmp_path / "nothing.onnx")

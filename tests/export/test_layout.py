@@ -36,7 +36,7 @@ def _noise(count: int) -> NDArray[np.float32]:
     return np.random.default_rng(count).uniform(0, 1, (count, 1, 28, 28)).astype(np.float32)
 
 
-def test_the_committed_networks_are_the_same_laid_out(float_onnx: ModelProto) -> None:
+def test_the_committed_networks_compute_the_same_laid_out(float_onnx: ModelProto) -> None:
     plain = strip_input_scaling(float_onnx)
     laid_out = lay_out(plain)
     assert _kinds(laid_out) != _kinds(plain)
@@ -45,14 +45,14 @@ def test_the_committed_networks_are_the_same_laid_out(float_onnx: ModelProto) ->
         assert np.abs(_run(laid_out, images) - _run(plain, images)).max() <= TOLERANCE
 
 
-def test_they_are_the_same_on_the_real_test_images(float_onnx: ModelProto, mnist_test: Split) -> None:
+def test_they_compute_the_same_on_the_test_images(float_onnx: ModelProto, mnist_test: Split) -> None:
     plain = strip_input_scaling(float_onnx)
     images = mnist_test.images[:2_000, None].astype(np.float32) / np.float32(255)
     assert np.abs(_run(lay_out(plain), images) - _run(plain, images)).max() <= TOLERANCE
 
 
 class _Network(nn.Module):
-    """A first block of any width with a tail of either kind."""
+    """A first block with any number of channels, and a tail with or without a global average pool."""
 
     def __init__(self, channels: int, *, bias: bool, pooled: bool) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class _Network(nn.Module):
     ("channels", "bias", "pooled"),
     [(1, True, False), (3, False, True), (8, True, True), (8, False, False), (16, False, True), (33, True, False)],
 )
-def test_any_number_of_channels_is_the_same_laid_out(channels: int, bias: bool, pooled: bool) -> None:
+def test_any_number_of_channels_computes_the_same(channels: int, bias: bool, pooled: bool) -> None:
     torch.manual_seed(channels)
     plain = strip_input_scaling(to_float_onnx(_Network(channels, bias=bias, pooled=pooled)))
     laid_out = lay_out(plain)
@@ -82,14 +82,14 @@ def test_any_number_of_channels_is_the_same_laid_out(channels: int, bias: bool, 
         assert np.abs(_run(laid_out, _noise(count)) - _run(plain, _noise(count))).max() <= TOLERANCE
 
 
-def test_weights_stand_where_the_index_arithmetic_says() -> None:
-    """Against PyTorch's convolution, pixel by pixel."""
+def test_block_weights_compute_the_convolution() -> None:
+    """Compared with PyTorch's convolution, pixel by pixel."""
     weights = np.random.default_rng(0).normal(size=(2, 1, 3, 3)).astype(np.float32)
     image = torch.from_numpy(np.random.default_rng(1).normal(size=(1, 1, 4, 8)).astype(np.float32))
     expected = functional.conv2d(image, torch.from_numpy(weights), padding=1)[0]
     blocks = image.reshape(1, 4, 2, 4).permute(0, 3, 1, 2)
-    found = functional.conv2d(blocks, torch.from_numpy(block_weights(weights)), stride=(2, 1), padding=1)
-    phases = found.reshape(2, 2, 2, 2, 2, 2)  # py, px, window, channel, row pair, block
+    outputs = functional.conv2d(blocks, torch.from_numpy(block_weights(weights)), stride=(2, 1), padding=1)
+    phases = outputs.reshape(2, 2, 2, 2, 2, 2)  # py, px, window, channel, row pair, block
     for py, px, window, channel, row, block in np.ndindex(2, 2, 2, 2, 2, 2):
         pixel = expected[channel, 2 * row + py, 4 * block + 2 * window + px]
         assert torch.isclose(phases[py, px, window, channel, row, block], pixel, atol=1e-6)
@@ -120,7 +120,7 @@ class _Other(nn.Module):
     ],
     ids=["5x5", "no padding", "stride", "dilation", "pool 3", "padded pool", "average", "sigmoid", "no pool"],
 )
-def test_other_first_blocks_are_left_as_they_are(layers: list[nn.Module]) -> None:
+def test_other_first_blocks_are_left_unchanged(layers: list[nn.Module]) -> None:
     torch.manual_seed(0)
     network = _Other(*layers).eval()
     with torch.inference_mode():
@@ -132,7 +132,7 @@ def test_other_first_blocks_are_left_as_they_are(layers: list[nn.Module]) -> Non
 
 
 @pytest.mark.parametrize("name", ["block.0.weight", "block.0.bias", "last.weight"])
-def test_what_is_computed_with_no_constant_is_left_as_it_is(name: str) -> None:
+def test_layers_with_computed_weights_are_left_unchanged(name: str) -> None:
     torch.manual_seed(0)
     plain = strip_input_scaling(to_float_onnx(_Network(4, bias=True, pooled=False)))
     for node in plain.graph.node:
@@ -147,7 +147,7 @@ def test_what_is_computed_with_no_constant_is_left_as_it_is(name: str) -> None:
 
 @pytest.mark.parametrize(("size", "computed"), [(28, (14, 14)), (26, (12, 12)), (22, (10, 10)), (20, (10, 10))])
 def test_pixels_that_no_pool_reads_are_not_computed(size: int, computed: tuple[int, int]) -> None:
-    """After the first pool there are 14, 13, 11 and 10 rows and columns."""
+    """The convolution's maps have 14, 13, 11 and 10 rows and columns."""
     torch.manual_seed(0)
     network = _Other(
         *(nn.MaxPool2d(28 - size + 1, 1), nn.MaxPool2d(2)),
@@ -165,7 +165,7 @@ def test_pixels_that_no_pool_reads_are_not_computed(size: int, computed: tuple[i
 
 
 def test_a_large_map_keeps_its_average_pool() -> None:
-    """The linear layer would grow by the number of its pixels."""
+    """Merging it would multiply the number of the linear layer's weights by 196."""
     network = _Other(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.AdaptiveAvgPool2d(1))
     network(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
     assert "GlobalAveragePool" in _kinds(lay_out(strip_input_scaling(to_float_onnx(network))))

@@ -1,4 +1,4 @@
-"""The parity gate: the committed models pass it, and spoilt ones do not."""
+"""The parity check: the committed models pass it, damaged ones do not."""
 
 import copy
 import io
@@ -18,15 +18,15 @@ from mnist_edge.training.loop import model_logits
 
 
 def _with_changed_weight(model: ModelProto, name_end: str, change: float) -> ModelProto:
-    spoilt = ModelProto()
-    spoilt.CopyFrom(model)
-    tensor = next(tensor for tensor in spoilt.graph.initializer if tensor.name.endswith(name_end))
+    damaged = ModelProto()
+    damaged.CopyFrom(model)
+    tensor = next(tensor for tensor in damaged.graph.initializer if tensor.name.endswith(name_end))
     values = numpy_helper.to_array(tensor)
     tensor.CopyFrom(numpy_helper.from_array((values * change).astype(values.dtype), tensor.name))
-    return spoilt
+    return damaged
 
 
-def test_both_models_answer_as_pytorch_does(
+def test_the_committed_models_agree_with_pytorch(
     checkpoint: Checkpoint, float_onnx: ModelProto, int8_onnx: ModelProto
 ) -> None:
     parity = check_parity(checkpoint.model, float_onnx, int8_onnx)
@@ -35,18 +35,16 @@ def test_both_models_answer_as_pytorch_does(
     assert parity.int8_agreement >= INT8_MIN_AGREEMENT
 
 
-def test_a_float_model_that_is_a_little_off_is_refused(
+def test_a_slightly_different_float_model_is_refused(
     checkpoint: Checkpoint, float_onnx: ModelProto, int8_onnx: ModelProto
 ) -> None:
-    spoilt = _with_changed_weight(float_onnx, "blocks.1.0.weight", 1.0001)
+    damaged = _with_changed_weight(float_onnx, "blocks.1.0.weight", 1.0001)
     with pytest.raises(CheckFailedError, match="the float model does not agree with PyTorch: logits differ"):
-        check_parity(checkpoint.model, spoilt, int8_onnx)
+        check_parity(checkpoint.model, damaged, int8_onnx)
 
 
-def test_a_float_model_that_names_another_digit_of_two_like_ones_is_refused(
-    checkpoint: Checkpoint, int8_onnx: ModelProto
-) -> None:
-    """However little their logits differ."""
+def test_a_float_model_that_predicts_another_digit_is_refused(checkpoint: Checkpoint, int8_onnx: ModelProto) -> None:
+    """Even if the logits differ by less than the tolerance."""
     undecided = []
     for digit in (0, 1):
         model = copy.deepcopy(checkpoint.model)
@@ -58,20 +56,20 @@ def test_a_float_model_that_names_another_digit_of_two_like_ones_is_refused(
         check_parity(undecided[0], to_float_onnx(undecided[1]), int8_onnx)
 
 
-def test_an_int8_model_that_names_other_digits_is_refused(
+def test_an_int8_model_that_predicts_other_digits_is_refused(
     checkpoint: Checkpoint, float_onnx: ModelProto, int8_onnx: ModelProto
 ) -> None:
-    spoilt = _with_changed_weight(int8_onnx, "blocks.1.0.weight_quantized", -1)
+    damaged = _with_changed_weight(int8_onnx, "blocks.1.0.weight_quantized", -1)
     with pytest.raises(CheckFailedError, match="the int8 model does not agree with PyTorch"):
-        check_parity(checkpoint.model, float_onnx, spoilt)
+        check_parity(checkpoint.model, float_onnx, damaged)
 
 
-def test_golden_logits_of_the_float_model_are_pytorchs(checkpoint: Checkpoint, int8_onnx: ModelProto) -> None:
-    content = golden_file(checkpoint.model, int8_onnx, "float", "int8")
-    assert content == golden_file(checkpoint.model, int8_onnx, "float", "int8")
+def test_golden_float_logits_are_those_of_pytorch(checkpoint: Checkpoint, int8_onnx: ModelProto) -> None:
+    content = golden_file(checkpoint.model, int8_onnx)
+    assert content == golden_file(checkpoint.model, int8_onnx)
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        images, expected = arrays["images"], arrays["float"]
-        assert arrays["int8"].shape == expected.shape == (10, 10)
+        images, expected = arrays["images"], arrays["model.onnx"]
+        assert arrays["model.int8.onnx"].shape == expected.shape == (10, 10)
     assert images.dtype == np.uint8
     assert np.abs(model_logits(checkpoint.model, images) - expected).max() <= FLOAT_TOLERANCE
     parity_images = draw_digits(200, 28).images

@@ -1,4 +1,4 @@
-"""Folders change in one step or not at all."""
+"""Folders are replaced in one step or not at all."""
 
 import ctypes
 import os
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from export import publish as publishing
 from export.publish import publish, staging
 from mnist_edge.errors import ArtifactError
 
@@ -25,7 +24,7 @@ def _contents(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in folder.iterdir()}
 
 
-def test_a_new_folder_appears_whole(tmp_path: Path) -> None:
+def test_a_new_folder_appears_with_all_files(tmp_path: Path) -> None:
     with staging(tmp_path / "new" / "v1") as staged:
         (staged / "model").write_text("new")
         publish(staged, tmp_path / "new" / "v1")
@@ -33,60 +32,51 @@ def test_a_new_folder_appears_whole(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["v1"]
 
 
-@pytest.mark.parametrize("in_one_step", [True, False])
+def _pretend(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the process look like one on another system."""
+    if system == "old Linux":  # a C library without renameat2
+        monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    if system == "macOS":
+        monkeypatch.setattr(sys, "platform", "darwin")
+
+
+@pytest.mark.parametrize(
+    ("system", "former_place"), [("Linux", "v1"), ("old Linux", "v1.former"), ("macOS", "v1.former")]
+)
+@pytest.mark.parametrize("relative", [False, True])
 def test_a_folder_is_replaced_and_other_files_stay(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool
+    folder: Path, monkeypatch: pytest.MonkeyPatch, system: str, former_place: str, relative: bool
 ) -> None:
-    if not in_one_step:
-        monkeypatch.setattr(publishing, "_exchange", lambda *_: False)
-    with staging(folder) as staged:
+    """Linux exchanges the two in one step, which leaves the former folder under the staged one's path."""
+    monkeypatch.chdir(folder.parent)
+    _pretend(system, monkeypatch)
+    target = Path("v1") if relative else folder
+    with staging(target) as staged:
         (staged / "model").write_text("new")
         assert _contents(folder)["model"] == "former"
-        publish(staged, folder)
+        publish(staged, target)
+        assert _contents(staged.with_name(former_place))["model"] == "former"
+        assert [path.name for path in staged.parent.iterdir()] == [former_place]
     assert _contents(folder) == {"model": "new", "notes": "the user's"}
     assert [path.name for path in folder.parent.iterdir()] == ["v1"]
 
 
-def test_without_the_system_call_there_is_no_exchange(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(ctypes, "CDLL", lambda _: object())
-        assert not publishing._exchange(folder, tmp_path / "other")
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert not publishing._exchange(folder, tmp_path / "other")
+def test_files_are_on_disk_before_the_folder_is_replaced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[tuple[str, str]] = []
 
+    def record_flush(descriptor: int) -> None:
+        flushed.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, (folder / "model").read_text()))
 
-@pytest.mark.parametrize("relative", [False, True])
-def test_linux_exchanges_folders_in_one_step(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: bool
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "model").write_text("new")
-    assert publishing._exchange(*((Path("other"), Path("v1")) if relative else (other, folder)))
-    assert _contents(folder) == {"model": "new"}
-    assert _contents(other)["model"] == "former"
-
-
-def test_all_of_it_has_reached_the_disk_before_it_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reached: list[tuple[str, str]] = []
-    monkeypatch.setattr(
-        os, "fsync", lambda descriptor: reached.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, seen()))
-    )
-
-    def seen() -> str:
-        return (folder / "model").read_text()
+    monkeypatch.setattr(os, "fsync", record_flush)
 
     with staging(folder) as staged:
         (staged / "model").write_text("new")
         publish(staged, folder)
-    assert sorted(reached[:-1]) == [("model", "former"), ("notes", "former"), ("v1", "former")]
-    assert reached[-1] == (folder.parent.name, "new")
+    assert sorted(flushed[:-1]) == [("model", "former"), ("notes", "former"), ("v1", "former")]
+    assert flushed[-1] == (folder.parent.name, "new")
 
 
-def test_a_failure_leaves_the_folder_as_it_was(folder: Path) -> None:
+def test_an_interruption_leaves_the_folder_unchanged(folder: Path) -> None:
     before = _contents(folder)
 
     def fail_halfway() -> None:
@@ -100,10 +90,8 @@ def test_a_failure_leaves_the_folder_as_it_was(folder: Path) -> None:
     assert [path.name for path in folder.parent.iterdir()] == ["v1"]
 
 
-def test_a_failure_between_two_steps_brings_the_former_folder_back(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(publishing, "_exchange", lambda *_: False)
+def test_a_failure_between_two_steps_restores_the_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _pretend("macOS", monkeypatch)
     before = _contents(folder)
     rename = Path.rename
 
@@ -119,7 +107,7 @@ def test_a_failure_between_two_steps_brings_the_former_folder_back(
     assert _contents(folder) == before
 
 
-def test_a_file_of_that_name_stays(tmp_path: Path) -> None:
+def test_a_file_of_that_name_is_kept(tmp_path: Path) -> None:
     (tmp_path / "v1").write_text("the user's")
     with pytest.raises(ArtifactError, match="is a file"), staging(tmp_path / "v1"):
         pass

@@ -1,5 +1,6 @@
-"""The int8 graph: integers throughout, no float island, and as good as PyTorch."""
+"""The int8 graph: integer kernels throughout, and predictions that agree with PyTorch."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,14 @@ from onnx.reference import ReferenceEvaluator
 
 from export.calibration import CalibrationTable
 from export.parity import session_logits
-from export.quantize import _take_pixels, quantize, strip_input_scaling
+from export.quantize import quantize, remove_input_quantization, strip_input_scaling
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
 from mnist_edge.errors import ArtifactError, CalibrationError
 from mnist_edge.training.checkpoint import Checkpoint
 from mnist_edge.training.loop import model_logits
 
-# What onnxruntime's session makes of the graphs: integer kernels from the first to the last.
+# The kernels that ONNX Runtime fuses the graphs into: integers from the first to the last.
 BLOCKS = [
     *("Reshape", "QLinearConv", "Reshape", "NhwcMaxPool", "Reshape"),
     *("QLinearConv", "NhwcMaxPool"),
@@ -32,15 +33,15 @@ def _constants(model: ModelProto) -> dict[str, NDArray[np.generic]]:
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
 
 
-def test_the_session_computes_in_integers_alone(name: str, int8_onnx: ModelProto, tmp_path: Path) -> None:
+def test_the_session_runs_integer_kernels_only(name: str, int8_onnx: ModelProto, tmp_path: Path) -> None:
     options = onnxruntime.SessionOptions()
-    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
     options.log_severity_level = 4
     onnxruntime.InferenceSession(int8_onnx.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    assert [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node] == FUSED[name]
+    assert [node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node] == FUSED[name]
 
 
-def test_pixels_enter_without_conversion(int8_onnx: ModelProto) -> None:
+def test_pixels_are_not_converted(int8_onnx: ModelProto) -> None:
     first = [node for node in int8_onnx.graph.node if "image" in node.input]
     assert [node.op_type for node in first] == ["DequantizeLinear"]
     constants = _constants(int8_onnx)
@@ -49,15 +50,15 @@ def test_pixels_enter_without_conversion(int8_onnx: ModelProto) -> None:
     assert int8_onnx.graph.input[0].type.tensor_type.elem_type == TensorProto.UINT8
 
 
-def test_logits_leave_without_quantisation(int8_onnx: ModelProto) -> None:
+def test_logits_are_not_quantized(int8_onnx: ModelProto) -> None:
     producer = next(node for node in int8_onnx.graph.node if "logits" in node.output)
     assert producer.op_type == "Gemm"
 
 
 def test_no_pair_of_weights_can_overflow_16_bits(name: str, int8_onnx: ModelProto) -> None:
-    """Where AVX2 adds pairs of products with saturation, 255 × (|a| + |b|) must stay within 32,767."""
+    """AVX2 adds pairs of products with saturation, so 255 × (|a| + |b|) must not exceed 32,767."""
     weights = [values for values in _constants(int8_onnx).values() if values.dtype == np.int8 and values.ndim > 1]
-    # The first block's weights are spread over blocks and phases, V2's last layer takes over the average of 9 pixels.
+    # The first layer's weights are laid out in blocks, and V2's last layer includes the average of 9 pixels.
     assert [values.size for values in weights] == {
         "v1": [8 * 8 * 48, 1_152, 3_456, 19_008, 880],
         "v2": [16 * 8 * 48, 4_608, 18_432, 9 * 640],
@@ -66,48 +67,51 @@ def test_no_pair_of_weights_can_overflow_16_bits(name: str, int8_onnx: ModelProt
         assert 255 * 2 * np.abs(values.astype(int)).max() <= 32_767
 
 
-def test_weights_are_scaled_by_output_channel(int8_onnx: ModelProto) -> None:
+def test_each_output_channel_has_its_own_scale(int8_onnx: ModelProto) -> None:
     constants = _constants(int8_onnx)
     for node in int8_onnx.graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0].endswith("weight_quantized"):
             assert constants[node.input[1]].shape == constants[node.input[0]].shape[:1]
 
 
-def test_quantising_is_repeatable(float_onnx: ModelProto, int8_onnx: ModelProto, table: CalibrationTable) -> None:
+def test_quantizing_again_gives_the_same_bytes(
+    float_onnx: ModelProto, int8_onnx: ModelProto, table: CalibrationTable
+) -> None:
     assert quantize(float_onnx, table).SerializeToString() == int8_onnx.SerializeToString()
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7])
-def test_any_batch_gives_what_its_images_give(int8_onnx: ModelProto, noise: NDArray[np.uint8], batch: int) -> None:
+def test_logits_do_not_depend_on_the_batch_size(int8_onnx: ModelProto, noise: NDArray[np.uint8], batch: int) -> None:
     alone = np.concatenate([session_logits(int8_onnx, noise[i : i + 1]) for i in range(batch)])
     assert np.array_equal(session_logits(int8_onnx, noise[:batch]), alone)
 
 
-def test_onnxs_own_evaluator_agrees(int8_onnx: ModelProto) -> None:
-    """The float arithmetic between the quantisations rounds otherwise in rare cases; a step may differ."""
+def test_the_onnx_reference_evaluator_agrees(int8_onnx: ModelProto) -> None:
+    """Within a few quantization steps, since its float arithmetic occasionally rounds differently."""
     images = draw_digits(10).images
     expected = np.asarray(next(iter(ReferenceEvaluator(int8_onnx).run(None, {"image": images[:, None]}))))
-    found = session_logits(int8_onnx, images)
-    assert np.abs(found - expected).max() < 0.1
-    assert (found.argmax(1) == expected.argmax(1)).all()
+    actual = session_logits(int8_onnx, images)
+    assert np.abs(actual - expected).max() < 0.1
+    assert (actual.argmax(1) == expected.argmax(1)).all()
 
 
-def test_parity_on_all_test_images(checkpoint: Checkpoint, int8_onnx: ModelProto, mnist_test: Split) -> None:
+def test_predictions_agree_with_pytorch_on_the_test_images(
+    checkpoint: Checkpoint, int8_onnx: ModelProto, mnist_test: Split
+) -> None:
     expected = model_logits(checkpoint.model, mnist_test.images).argmax(1)
-    found = session_logits(int8_onnx, mnist_test.images).argmax(1)
-    assert (found == expected).mean() >= 0.998
-    accuracy, expected_accuracy = (found == mnist_test.labels).mean(), (expected == mnist_test.labels).mean()
+    actual = session_logits(int8_onnx, mnist_test.images).argmax(1)
+    assert (actual == expected).mean() >= 0.998
+    accuracy, expected_accuracy = (actual == mnist_test.labels).mean(), (expected == mnist_test.labels).mean()
     assert abs(accuracy - expected_accuracy) <= 0.001
 
 
-def test_a_table_that_lacks_an_activation_is_refused(float_onnx: ModelProto, table: CalibrationTable) -> None:
-    ranges = {tensor: span for tensor, span in table.ranges.items() if tensor != "relu_2"}
-    short = CalibrationTable(table.checkpoint_sha256, table.method, table.subset, ranges)
+def test_a_table_without_a_range_is_refused(float_onnx: ModelProto, table: CalibrationTable) -> None:
+    ranges = {tensor: limits for tensor, limits in table.ranges.items() if tensor != "relu_2"}
     with pytest.raises(CalibrationError, match="has no range for relu_2"):
-        quantize(float_onnx, short)
+        quantize(float_onnx, replace(table, ranges=ranges))
 
 
-def test_pixels_that_would_be_rounded_are_refused() -> None:
+def test_an_input_scale_that_would_round_pixels_is_refused() -> None:
     graph = helper.make_graph(
         [helper.make_node("QuantizeLinear", ["image", "scale", "zero"], ["logits"])],
         "other",
@@ -119,10 +123,10 @@ def test_pixels_that_would_be_rounded_are_refused() -> None:
         ],
     )
     with pytest.raises(CalibrationError, match=r"with scale 0\.5 and zero point 0, not 1/255 and 0"):
-        _take_pixels(helper.make_model(graph))
+        remove_input_quantization(helper.make_model(graph))
 
 
-def test_a_network_that_does_not_begin_with_pixels_is_refused() -> None:
+def test_a_network_without_input_scaling_is_refused() -> None:
     graph = helper.make_graph(
         [helper.make_node("Relu", ["image"], ["a"]), helper.make_node("Relu", ["a"], ["logits"])],
         "other",

@@ -1,4 +1,4 @@
-"""The float graph: what it holds, and that it is PyTorch's network."""
+"""The float graph: its operators, weights and names, and that it computes what PyTorch computes."""
 
 from pathlib import Path
 
@@ -24,15 +24,15 @@ OPERATORS = {
 }
 
 
-def test_the_graph_is_the_plain_network_with_batch_normalisation_folded(name: str, float_onnx: ModelProto) -> None:
+def test_batch_normalization_is_folded_into_the_convolutions(name: str, float_onnx: ModelProto) -> None:
     assert operators(float_onnx) == OPERATORS[name]
     weights = sum(numpy_helper.to_array(t).size for t in float_onnx.graph.initializer if "." in t.name)
-    # V2's 224 values of batch normalisation become 112 biases; the divisor and the shape are no parameters.
+    # V2's 224 parameters of batch normalization become 112 biases. The divisor and the shape are not parameters.
     constants = {"v1": 1 + 2, "v2": 1 + 2}[name]
     assert weights == {"v1": 24_714, "v2": 24_048 - 112}[name] + constants
 
 
-def test_nothing_of_the_exporting_machine_is_in_the_file(float_onnx: ModelProto) -> None:
+def test_the_file_has_no_traces_of_the_exporting_machine(float_onnx: ModelProto) -> None:
     content = float_onnx.SerializeToString()
     for trace in (b".py", b"site-packages", bytes(Path.cwd()), b"stack_trace", b"namespace", b"pkg."):
         assert trace not in content
@@ -40,7 +40,7 @@ def test_nothing_of_the_exporting_machine_is_in_the_file(float_onnx: ModelProto)
     assert float_onnx.producer_name == "mnist-edge"
 
 
-def test_names_say_what_a_node_is(float_onnx: ModelProto) -> None:
+def test_nodes_are_named_after_their_operators(float_onnx: ModelProto) -> None:
     names = [node.name for node in float_onnx.graph.node]
     assert names[:4] == ["cast_1", "div_1", "conv_1", "relu_1"]
     assert len(set(names)) == len(names)
@@ -48,32 +48,34 @@ def test_names_say_what_a_node_is(float_onnx: ModelProto) -> None:
         assert node.output[0] in (node.name, "logits")
 
 
-def test_the_same_network_gives_the_same_bytes(checkpoint: Checkpoint, float_onnx: ModelProto) -> None:
+def test_exporting_again_gives_the_same_bytes(checkpoint: Checkpoint, float_onnx: ModelProto) -> None:
     assert to_float_onnx(checkpoint.model).SerializeToString() == float_onnx.SerializeToString()
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7])
-def test_any_batch_gives_pytorchs_logits(
+def test_logits_equal_pytorch_for_any_batch_size(
     checkpoint: Checkpoint, float_onnx: ModelProto, noise: NDArray[np.uint8], batch: int
 ) -> None:
     expected = model_logits(checkpoint.model, noise[:batch])
     assert np.abs(session_logits(float_onnx, noise[:batch]) - expected).max() <= FLOAT_TOLERANCE
 
 
-def test_onnxs_own_evaluator_agrees(checkpoint: Checkpoint, float_onnx: ModelProto) -> None:
+def test_the_onnx_reference_evaluator_agrees(checkpoint: Checkpoint, float_onnx: ModelProto) -> None:
     images = draw_digits(3).images
-    found = np.asarray(next(iter(ReferenceEvaluator(float_onnx).run(None, {"image": images[:, None]}))))
-    assert np.abs(found - model_logits(checkpoint.model, images)).max() <= FLOAT_TOLERANCE
+    actual = np.asarray(next(iter(ReferenceEvaluator(float_onnx).run(None, {"image": images[:, None]}))))
+    assert np.abs(actual - model_logits(checkpoint.model, images)).max() <= FLOAT_TOLERANCE
 
 
-def test_parity_on_all_test_images(checkpoint: Checkpoint, float_onnx: ModelProto, mnist_test: Split) -> None:
+def test_logits_equal_pytorch_on_the_test_images(
+    checkpoint: Checkpoint, float_onnx: ModelProto, mnist_test: Split
+) -> None:
     expected = model_logits(checkpoint.model, mnist_test.images)
-    found = session_logits(float_onnx, mnist_test.images)
-    assert np.abs(found - expected).max() <= FLOAT_TOLERANCE
-    assert (found.argmax(1) == expected.argmax(1)).all()
+    actual = session_logits(float_onnx, mnist_test.images)
+    assert np.abs(actual - expected).max() <= FLOAT_TOLERANCE
+    assert (actual.argmax(1) == expected.argmax(1)).all()
 
 
-def test_a_mean_over_channels_is_left_alone() -> None:
+def test_a_mean_over_channels_is_left_unchanged() -> None:
     """Only a mean over rows and columns is a global average pool."""
 
     class ChannelMean(nn.Module):
