@@ -102,7 +102,7 @@ def export_checkpoints(
             checkpoint = load_checkpoint(path)
             folder = (out / checkpoint.architecture).resolve()  # if it is a link, replaces its target
             if any(folder == report.folder for _, report in exports):
-                raise ArtifactError(f"{folder}: two checkpoints of {checkpoint.architecture} have the same destination")
+                raise ArtifactError(f"{folder}: two checkpoints of {checkpoint.architecture} go there; export one")
             staged = stack.enter_context(staging(folder))
             model = _build(checkpoint, path, max_parameters)
             check_bytes(INT8_FILE, len(model.contents[INT8_FILE]), max_bytes)

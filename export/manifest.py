@@ -137,7 +137,8 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         return msgspec.convert(json.loads(path.read_text("utf-8")), Manifest)
     except msgspec.ValidationError as error:
-        raise ArtifactError(f"{path} is not a manifest that this version can use ({error})") from error
+        problem = f"{path} is not a manifest that this version can use ({error}). Remove it and export again."
+        raise ArtifactError(problem) from error
     except (OSError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path} cannot be read as a manifest ({error})") from error
 
