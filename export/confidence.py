@@ -12,6 +12,8 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from runtime.predictor import softmax
+
 REJECTED_SHARE = 0.008
 """Share of the held-out digits with a confidence below the threshold."""
 
@@ -37,17 +39,11 @@ UNKNOWN = Confidence(1.0, 0.0, 0, "nothing")
 def fit_confidence(logits: NDArray[np.float32], labels: NDArray[np.uint8], fitted_on: str) -> Confidence:
     """Fit a temperature and a threshold to logits `[N, 10]` and labels `[N]` of the images named `fitted_on`."""
     temperature = float(min(_TEMPERATURES, key=lambda value: _negative_log_likelihood(logits / value, labels)))
-    confidences = _probabilities(logits / temperature).max(axis=1)
+    confidences = softmax((logits / temperature).astype(np.float64)).max(axis=1)
     reject_below = float(np.quantile(confidences, REJECTED_SHARE))
     return Confidence(round(temperature, 4), round(reject_below, 4), len(labels), fitted_on)
 
 
-def _probabilities(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    probabilities: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return probabilities
-
-
 def _negative_log_likelihood(logits: NDArray[np.floating], labels: NDArray[np.uint8]) -> float:
-    probabilities = _probabilities(logits)[np.arange(len(labels)), labels]
+    probabilities = softmax(logits.astype(np.float64))[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(probabilities, 1e-300)).mean())

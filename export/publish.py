@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mnist_edge.errors import ArtifactError
-from mnist_edge.files import folder_beside
+from mnist_edge.files import folder_beside, fsync_path
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -56,17 +56,6 @@ def publish(staged: Path, folder: Path) -> None:
             aside.rename(folder)
             raise
     fsync_path(folder.parent)
-
-
-def fsync_path(path: Path) -> None:
-    """Flush a file or a folder to disk."""
-    if path.is_dir() and os.name == "nt":  # Windows cannot flush folders
-        return
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _exchange(first: Path, second: Path) -> bool:

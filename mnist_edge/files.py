@@ -43,11 +43,22 @@ def atomic_write(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o644)  # mkstemp's 0600 would hide the file from other users
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
+        fsync_path(temporary)
         temporary.replace(path)
+        fsync_path(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def fsync_path(path: Path) -> None:
+    """Flush a file or a folder to disk."""
+    if path.is_dir() and os.name == "nt":  # Windows cannot flush folders
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
