@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .contract import IMAGE_SIZE
 from .errors import ImageError, SelftestError
 from .images import ImageSource
-from .model_files import load_golden, load_model, read_confidence
+from .loading import load_golden, load_model, read_confidence
 from .preprocess import Prepared, prepare
 from .session import Session
 

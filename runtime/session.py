@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .contract import CLASSES, IMAGE_SIZE, INPUT, OUTPUT
 from .errors import ModelError, ModelSignatureError
-from .model_files import ModelFile
+from .loading import ModelFile
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor

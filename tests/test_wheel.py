@@ -1,5 +1,6 @@
 """The wheel, installed into a fresh environment with the base dependencies only."""
 
+import json
 import os
 import subprocess
 import sys
@@ -79,7 +80,7 @@ def test_selftest_passes_for_both_models(installed: Path, tmp_path: Path) -> Non
     assert done.stdout.count("passed") == 2
 
 
-@pytest.mark.parametrize("command", ["train v1", "export", "calibrate v1", "inspect v1", "data", "benchmark"])
+@pytest.mark.parametrize("command", ["train v1", "export", "calibrate v1", "inspect v1", "data", "evaluate --record"])
 def test_command_without_its_packages_says_what_to_install(installed: Path, tmp_path: Path, command: str) -> None:
     done = _run([installed / "mnist-edge", *command.split()], tmp_path)
     assert done.returncode == 1
@@ -90,3 +91,16 @@ def test_evaluate_works_without_pytorch(installed: Path, mnist_directory: Path, 
     done = _run([installed / "mnist-edge", "evaluate", "v2", "--data", mnist_directory.resolve()], tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "calibration error" in done.stdout
+
+
+@pytest.mark.slow
+def test_benchmark_needs_no_data_set_and_no_other_package(installed: Path, tmp_path: Path) -> None:
+    done = _run([installed / "mnist-edge", "benchmark", "v2", "--rounds", "1", "--json"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    benchmark = json.loads(done.stdout)
+    assert (benchmark["data_set"], benchmark["images"]) == ("drawn digits", 500)
+    (contender,) = benchmark["models"]["v2"]
+    assert contender["name"] == "mnist-edge, int8"
+    assert contender["accuracy"] > 0.95
+    assert contender["timings"][0]["microseconds"]["median"] > 0
+    assert benchmark["missing"]["LiteRT, plain int8"].startswith("pip install ai-edge-litert")

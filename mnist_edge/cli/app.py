@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mnist_edge.cli import benchmark, compare, data, errors, evaluate, export, inspect, predict, train
+from mnist_edge.cli import benchmark, compare, data, evaluate, exit_codes, export, inspect, predict, train
 
 _COMMANDS: dict[Callable[..., None], str] = {
     train.train: "train v2 --seed 1 --out runs/v2",
@@ -40,13 +40,13 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
-            raise SystemExit(errors.INTERRUPTED) from None
+            raise SystemExit(exit_codes.INTERRUPTED) from None
 
 
 app = typer.Typer(
     cls=_Commands,
     help="Train, export and run digit networks of under 25,000 parameters.",
-    epilog=f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in errors.EXIT_CODES.items())}.",
+    epilog=f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in exit_codes.EXIT_CODES.items())}.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -65,13 +65,13 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):  # a pipe with a narrow encoding must not cause a failure
         sys.stdout.reconfigure(errors="backslashreplace")
     # SystemExit flushes the output and ends worker processes.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(errors.TERMINATED))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(exit_codes.TERMINATED))
     debug = "--debug" in sys.argv
     try:
         app(args=[argument for argument in sys.argv[1:] if argument != "--debug"], prog_name="mnist-edge")
     except Exception as error:
         if debug:
             raise
-        code, message = errors.explain(error)
+        code, message = exit_codes.explain(error)
         print(f"error: {message}", file=sys.stderr)
         sys.exit(code)

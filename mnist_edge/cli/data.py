@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_edge.cli.errors import FAILED
+from mnist_edge.cli.exit_codes import FAILED
 from mnist_edge.cli.options import DataOption, JsonOption
 from mnist_edge.cli.output import Output, Table, download_progress
 

@@ -41,6 +41,8 @@ def evaluate(
             raise typer.BadParameter(f"needs a manifest, and {checkpoints[0]} has none", param_hint="--record")
         if suite != "mnist":
             raise typer.BadParameter(f"needs an exported model, not {checkpoints[0]}", param_hint="--suite")
+    if record:
+        import export.manifest  # noqa: F401 (a missing package is reported before the measurement)
     test, chosen = load_split(data, "test"), SUITES[suite]
     results: dict[str, Any] = {}
     for name in names:

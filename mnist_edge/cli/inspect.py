@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_edge.cli.errors import REFUSED
+from mnist_edge.cli.exit_codes import REFUSED
 from mnist_edge.cli.options import BudgetOption, JsonOption
 from mnist_edge.cli.output import Output
 

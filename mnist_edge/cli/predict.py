@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnist_edge.cli.errors import FAILED, NO_DIGIT, explain
+from mnist_edge.cli.exit_codes import FAILED, NO_DIGIT, explain
 from mnist_edge.cli.options import JsonOption
 from mnist_edge.cli.output import Output, image_progress
 

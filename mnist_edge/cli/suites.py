@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from export.manifest import record_accuracies, record_rejection, record_robustness
 from mnist_edge.cli.output import Part, Table, step_progress
 from mnist_edge.cli.tables import percent, worst_pairs
 from mnist_edge.data.mnist import DIGITS, Split
@@ -97,9 +96,26 @@ def _mnist_tables(results: Mapping[str, _MnistResult]) -> Iterator[Part]:
         yield worst_pairs(evaluation)
 
 
+# A device evaluates without the extra `train`, which only recording needs.
+
+
 def _record_mnist(model: Path, result: _MnistResult) -> None:
+    from export.manifest import record_accuracies
+
     if result.confidence is not None:
         record_accuracies(model.parent, _DATA_SET, {model.name: (result.evaluation, result.confidence)})
+
+
+def _record_robustness(model: Path, result: list[RobustnessResult]) -> None:
+    from export.manifest import record_robustness
+
+    record_robustness(model, result)
+
+
+def _record_rejection(model: Path, result: RejectionResult) -> None:
+    from export.manifest import record_rejection
+
+    record_rejection(model, result)
 
 
 def _run_robustness(name: str, predictor: Predictor, test: Split) -> list[RobustnessResult]:
@@ -156,6 +172,6 @@ def _rejection_tables(results: Mapping[str, RejectionResult]) -> Iterator[Part]:
 
 SUITES: dict[str, Suite[Any]] = {
     "mnist": Suite(_run_mnist, _mnist_facts, _mnist_tables, _record_mnist),
-    "robustness": Suite(_run_robustness, _robustness_facts, _robustness_tables, record_robustness),
-    "rejection": Suite(_run_rejection, asdict, _rejection_tables, record_rejection),
+    "robustness": Suite(_run_robustness, _robustness_facts, _robustness_tables, _record_robustness),
+    "rejection": Suite(_run_rejection, asdict, _rejection_tables, _record_rejection),
 }

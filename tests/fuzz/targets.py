@@ -27,7 +27,7 @@ from mnist_edge.errors import (
 from mnist_edge.training.checkpoint import load_checkpoint
 from runtime import ImageError, ModelError, Predictor
 from runtime.contract import GOLDEN_FILE, INT8_FILE, MANIFEST_FILE
-from runtime.model_files import Manifest, ModelFile, load_golden
+from runtime.loading import Manifest, ModelFile, load_golden
 from runtime.model_graph import check_graph
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "v1"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mnist_edge.cli.app import app
-from mnist_edge.cli.errors import EXIT_CODES
+from mnist_edge.cli.exit_codes import EXIT_CODES
 from tests.conftest import Run
 from tests.mnist_edge.cli.page import PAGE, has_shape, sections
 from tests.mnist_edge.cli.terminal import run_on_terminal
