@@ -130,7 +130,11 @@ def _run_uninterrupted(work: InterruptedWork) -> tuple[Snapshot, Snapshot, int]:
     return former, new, int(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("work", KINDS, indirect=True)
+@pytest.mark.parametrize(
+    "work",
+    [pytest.param(kind, marks=[pytest.mark.slow] if kind in ("export", "calibrate") else []) for kind in KINDS],
+    indirect=True,
+)
 def test_no_file_is_lost_when_killed_at_one_change(work: InterruptedWork) -> None:
     former, new, changes = _run_uninterrupted(work)
     kill_at = {"export": changes * 3 // 4, "calibrate": changes}.get(work.kind, changes // 2)

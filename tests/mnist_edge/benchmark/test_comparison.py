@@ -96,12 +96,14 @@ def test_compare_keeps_results_of_other_plans(resumed: Session) -> None:
     assert [network.name for network in load_results(resumed.results, Comparison).networks] == ["v2", "v1"]
 
 
+@pytest.mark.slow
 def test_a_changed_recipe_is_trained_again(resumed: Session) -> None:
     comparison = resumed.compare(small_plan("v1", 1, batch_size=32), small_plan("v2", 1))
     assert resumed.trained == ["v1, seed 0"]
     assert comparison.network("v1").recipe.batch_size == 32
 
 
+@pytest.mark.slow
 def test_results_of_other_versions_are_trained_again(resumed: Session) -> None:
     earlier = load_results(resumed.results, Comparison)
     save_results(resumed.results, replace(earlier, versions={**earlier.versions, "torch": "1.0"}))
@@ -110,6 +112,7 @@ def test_results_of_other_versions_are_trained_again(resumed: Session) -> None:
     assert [network.name for network in comparison.networks] == ["v1"]
 
 
+@pytest.mark.slow
 def test_a_lost_checkpoint_is_trained_again_until_exported(resumed: Session) -> None:
     for path in resumed.checkpoints.iterdir():
         path.unlink()

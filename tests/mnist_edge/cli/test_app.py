@@ -90,17 +90,17 @@ def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
 
 def test_a_bug_shows_a_traceback_only_with_debug(root: Path) -> None:
     code = (
-        "import sys, mnist_edge.cli.app as cli, mnist_edge.cli.output as output\n"
-        "output.print_table = None\n"
+        "import sys, mnist_edge.cli.app as cli\n"
+        "cli.inspect.Output = None\n"
         "sys.argv = ['mnist-edge', *sys.argv[1:]]\n"
         "cli.main()"
     )
     command = [sys.executable, "-c", code]
-    done = subprocess.run([*command, "inspect", "v1"], cwd=root, capture_output=True, text=True)
+    done = subprocess.run([*command, "version"], cwd=root, capture_output=True, text=True)
     assert done.returncode == 70
     assert "Traceback" not in done.stderr
     assert done.stderr.endswith("This is a bug; rerun with `--debug` for a traceback.\n")
-    for arguments in (["--debug", "inspect", "v1"], ["inspect", "v1", "--debug"]):
+    for arguments in (["--debug", "version"], ["version", "--debug"]):
         done = subprocess.run([*command, *arguments], cwd=root, capture_output=True, text=True)
         assert done.returncode == 1
         assert "Traceback" in done.stderr

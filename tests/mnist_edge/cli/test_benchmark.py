@@ -83,6 +83,7 @@ def test_a_named_folder_without_mnist_is_an_error(run: Run, tmp_path: Path) -> N
     assert "train-images-idx3-ubyte" in done.stderr
 
 
+@pytest.mark.slow
 def test_training_times_an_epoch_of_each_model(
     mnist_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,21 +17,26 @@ from tools.challenge_page import ABLATIONS, COMPARISON
 
 def measured_here(results: Path, path: Path) -> Comparison:
     """Write committed results as if this machine had measured them, so that nothing is trained again."""
-    dnetwork = replace(
+    finished = replace(
         load_results(results, Comparison),
         machine=this_machine(),
         versions=installed_versions("torch", "torchvision"),
         processes=1,
         threads=this_machine().cores,
     )
-    save_results(path, dnetwork)
-    for network in dnetwork.networks:
+    save_results(path, finished)
+    for network in finished.networks:
         path.with_name(f"{network.name}.safetensors").touch()
-    return dnetwork
+    return finished
 
 
 @pytest.mark.parametrize(
-    ("command", "committed"), [("compare", COMPARISON), ("compare --full", COMPARISON), ("ablate", ABLATIONS)]
+    ("command", "committed"),
+    [
+        ("compare", COMPARISON),
+        pytest.param("compare --full", COMPARISON, marks=pytest.mark.slow),
+        pytest.param("ablate", ABLATIONS, marks=pytest.mark.slow),
+    ],
 )
 def test_finished_trainings_are_shown_and_not_repeated(
     run: Run, mnist_directory: Path, tmp_path: Path, command: str, committed: Path

@@ -65,6 +65,7 @@ def test_rejection_is_as_recorded(run: Run, mnist_directory: Path, artifacts: Pa
     assert model["own"]["blank_or_noise"] >= 0.95
 
 
+@pytest.mark.slow
 def test_robustness_is_shown_and_recorded_by_kind(
     mnist_directory: Path, artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Run
 from tests.mnist_edge.cli.page import assert_documented
 
@@ -39,6 +41,7 @@ def test_an_export_needs_a_calibration_table(run: Run, artifacts: Path, tmp_path
     assert "Record it with: mnist-edge calibrate" in done.stderr
 
 
+@pytest.mark.slow
 def test_calibrating_again_gives_the_committed_table(
     run: Run, mnist_directory: Path, artifacts: Path, tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ def test_suite_contains_all_photographs_and_corruptions() -> None:
     assert [kind for _, kind in KINDS] == [*PHOTOGRAPHS, *CORRUPTIONS]
 
 
+@pytest.mark.slow
 def test_v2_is_accurate_on_photographed_and_corrupted_digits() -> None:
     predictor = Predictor("v2")
     results = evaluate_robustness(predictor.predict_batch, draw_digits(20), images=20)
