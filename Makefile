@@ -1,4 +1,4 @@
-# `make export`, `make test`, then `.venv/bin/mnist-edge predict IMAGE`.
+# Quick start: make export, make test, .venv/bin/mnist-edge predict IMAGE.
 
 PYTHON ?= python3
 VENV := .venv
@@ -28,7 +28,7 @@ $(EXPORT): pyproject.toml constraints.txt
 	$(PIP) --editable '.[train]'
 	@touch $@
 
-# And the tools of tests, benchmark and report.
+# The above, and the tools for the tests, the benchmark and the report.
 $(INSTALLED): $(EXPORT)
 	$(PIP) --editable '.[train,dev,report,bench]'
 	@touch $@
@@ -42,15 +42,15 @@ test: lint ## Run linters, type checks and the tests: three minutes on two cores
 	$(PYTEST)
 
 .PHONY: test-slow
-test-slow: $(INSTALLED) ## Run the tests that take half a minute each: trainings from scratch, whole suites, other engines
+test-slow: $(INSTALLED) ## Run the slow tests: training from scratch, full and read-only disks, other engines
 	$(PYTEST) -m slow
 
 .PHONY: coverage
-coverage: $(INSTALLED) ## Measure the coverage of those two; fails under 98 % of the branches (needs MNIST)
+coverage: $(INSTALLED) ## Measure the branch coverage of test and test-slow; fails under 98% (needs MNIST)
 	$(PYTEST) -m "not devices and not long" --cov --cov-report= --cov-report=json:coverage.json
 	$(BIN)/python -m coverage report
 	@$(BIN)/python -c 'import json; share = json.load(open("coverage.json"))["totals"]["percent_branches_covered"]; \
-		print(f"Branches: {share:.2f} %, at least 98 % are needed."); raise SystemExit(share < 98)'
+		print(f"Branches: {share:.2f}%; at least 98% is required."); raise SystemExit(share < 98)'
 
 .PHONY: test-long
 test-long: $(INSTALLED) ## Run the tests that take minutes each: kills at every change of a file, load
@@ -92,7 +92,7 @@ test-devices-x86: $(INSTALLED) .devices/oldest ## The x86 part of test-devices
 	tests/devices/arm64.sh $@ $(BIN)/python
 	@touch $@
 
-# The oldest that pyproject.toml allows.
+# The oldest numpy and onnxruntime that pyproject.toml allows.
 .devices/oldest: pyproject.toml $(INSTALLED)
 	rm -rf $@
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ 'numpy==1.26.*' 'onnxruntime==1.20.*'
@@ -115,7 +115,7 @@ evaluate: $(EXPORT) ## Measure the committed models on the MNIST test images
 	$(BIN)/mnist-edge evaluate v1 v2 artifacts/v1/model.onnx artifacts/v2/model.onnx
 
 .PHONY: benchmark
-benchmark: $(INSTALLED) ## Measure the models beside other engines, then training: ten minutes each (needs MNIST)
+benchmark: $(INSTALLED) ## Measure the models beside other engines, then training: sixteen minutes (needs MNIST)
 	$(BIN)/mnist-edge benchmark --results docs/benchmark.json --plot docs/benchmark.png
 	$(BIN)/mnist-edge benchmark --training --results docs/training.json
 
@@ -139,6 +139,6 @@ samples: $(INSTALLED) ## Redraw the sample pictures
 	$(BIN)/python -m mnist_edge.data.drawing artifacts/samples
 
 .PHONY: clean
-clean: ## Remove .venv and everything that tools left behind
-	rm -rf $(VENV) dist mutants .coverage* coverage.json .hypothesis .mypy_cache .pytest_cache .ruff_cache
+clean: ## Remove .venv, caches and build output; keeps runs/
+	rm -rf $(VENV) .devices .import_linter_cache *.egg-info dist mutants .coverage* coverage.json .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find mnist_edge export runtime tools tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
-"""The formats that are decoded, by Pillow's names. Some that Pillow knows besides would start other programs."""
+"""The formats that are decoded, by Pillow's names. Some of Pillow's other formats start external programs."""
 MAX_PIXELS = 89_000_000
 """The largest image that is decoded, since a small file can claim any size. Pillow itself warns from 89.5 million."""
 
@@ -67,7 +67,7 @@ def _check_array(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (2, 3, 4)) or pixels.size == 0:
         raise ImageError(
             f"an array of shape {list(pixels.shape)} is not an image; pass [height, width] (grey) or "
-            "[height, width, 3 or 4] (RGB or RGBA) with at least one pixel"
+            "[height, width, channels] with 1 to 4 channels and at least one pixel"
         )
     return pixels
 

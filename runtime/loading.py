@@ -53,7 +53,7 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Golden:
-    """Images uint8 `[N, 28, 28]`, a model's logits for them, float32 `[N, 10]`, and how far others may differ."""
+    """Images uint8 `[N, 28, 28]`, a model's logits for them, float32 `[N, 10]`, and how far others may be off."""
 
     images: NDArray[np.uint8]
     logits: NDArray[np.float32]
@@ -172,6 +172,6 @@ def _read_manifest(path: Path) -> Manifest | None:
 def _check_digest(path: Path, digest: str, expected: str, expected_by: str) -> None:
     if digest != expected.lower():
         raise ModelDigestError(
-            f"{path} is damaged or was replaced: its SHA-256 is {digest}, {expected_by} says {expected}. "
-            "Copy the whole folder again, or export it anew."
+            f"{path} is damaged or was replaced: its SHA-256 is {digest}, but {expected_by} says {expected}. "
+            "Copy the whole folder again, or export the model again."
         )

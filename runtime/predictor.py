@@ -76,7 +76,7 @@ class Predictor:
                 folder that holds a `model.int8.onnx`.
             threads: share batches of more than 32 images among this many threads.
             providers: ONNX Runtime's execution providers, in order of preference.
-            memory_arena: keep working memory between calls; for large batches, at the cost of memory.
+            memory_arena: let onnxruntime keep working memory between calls; made no difference for the packaged models.
             reject_below: confidence, 0 to 1, below which a prediction is rejected; by default the model's own
                 threshold. With 0 nothing is rejected, and a blank picture is an error.
             sha256: hexadecimal digest that the model's bytes must have, whatever its manifest says.
@@ -125,6 +125,7 @@ class Predictor:
 
         Raises:
             ImageError: the picture is missing, unreadable, too large or wrongly shaped.
+            ModelError: the model fails, or returns other outputs than it declares.
             TypeError: the image is of an unsupported type, or an array is not uint8.
         """
         return self.predict_batch([image])[0]
@@ -137,6 +138,7 @@ class Predictor:
 
         Raises:
             ImageError: a picture is missing, unreadable, too large or wrongly shaped.
+            ModelError: the model fails, or returns other outputs than it declares.
             TypeError: an image is of an unsupported type, or `images` is a single path or file.
         """
         if isinstance(images, str | bytes):
@@ -155,7 +157,7 @@ class Predictor:
         if not self.reject_below:
             return None
         if prepared.rejection is None and confidence < self.reject_below:
-            return f"unlike a digit: the confidence of {confidence:.1%} is below {self.reject_below:.1%}"
+            return f"a confidence of {confidence:.1%}, below {self.reject_below:.1%}"
         return prepared.rejection
 
     def classify(self, pixels: NDArray[np.uint8]) -> Classification:

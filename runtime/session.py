@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BATCH_SIZE = 64
 """Images per run: enough to make the overhead of a call negligible, few enough that activations stay in the cache."""
 MIN_IMAGES_PER_THREAD = 32
-"""Waking another thread takes about as long as this many images."""
+"""With fewer images for each thread, waking another thread is not worth it."""
 
 _INPUT_SIGNATURE = (INPUT, "tensor(uint8)", (1, IMAGE_SIZE, IMAGE_SIZE))
 _OUTPUT_SIGNATURE = (OUTPUT, "tensor(float)", (CLASSES,))
@@ -131,7 +131,10 @@ class Session:
         return result
 
     def _failure(self, problem: object) -> ModelError:
-        return ModelError(f"{self.file.path} does not compute what its outputs declare ({problem}); export it again")
+        return ModelError(
+            f"{self.file.path} failed to run or returned other outputs than it declares ({problem}); "
+            "if this recurs, export it again"
+        )
 
 
 def _thread_pool(threads: int) -> "ThreadPoolExecutor":
@@ -141,7 +144,7 @@ def _thread_pool(threads: int) -> "ThreadPoolExecutor":
 
 
 def _check_signature(file: ModelFile, kind: str, nodes: list[Any], expected: tuple[str, str, tuple[int, ...]]) -> None:
-    """Compare a session's inputs or outputs with the contract's only one; the batch size must be free."""
+    """Check that a session has exactly the input or output that the contract names, with any batch size."""
     name, dtype, shape = expected
     matches = [(node.name, node.type, tuple(node.shape[1:])) for node in nodes] == [expected]
     if not matches or isinstance(nodes[0].shape[0], int):

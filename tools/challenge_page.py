@@ -115,7 +115,7 @@ def _standard_error(network: ComparedNetwork, other: ComparedNetwork) -> float:
 
 def _conditions(comparison: Comparison) -> str:
     threads = f"{comparison.threads} thread{'' if comparison.threads == 1 else 's'}"
-    parallel = f"{comparison.processes} trainings at once with {threads} each"
+    parallel = f"{comparison.processes} training runs at once with {threads} each"
     return f"{parallel}; {describe_machine(comparison.machine)}; {describe_versions(comparison.versions)}"
 
 

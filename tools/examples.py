@@ -32,7 +32,7 @@ _GAP_PIXELS = 8
 
 
 def draw_examples(path: Path) -> None:
-    """Write a PNG file with a photograph of each kind and two non-digits, each with its prediction."""
+    """Write a PNG file with eight kinds of photographs and two non-digits, each with its prediction."""
     pictures = {
         kind: photograph(draw_digit(digit, np.random.default_rng(digit)), kind, np.random.default_rng(digit))
         for digit, kind in enumerate(_KINDS, 1)

@@ -19,7 +19,7 @@ _INT8_CONTENDER = "mnist-edge, int8"
 
 
 def summary_table(artifacts: Path = ARTIFACTS, path: Path = BENCHMARK) -> str:
-    """Return what each int8 model is worth and costs, in one line each."""
+    """Return a table of each int8 model's size, accuracy and speed."""
     benchmark = load_results(path, Benchmark)
     threads, batches = benchmark.threads[0], (benchmark.batches[0], benchmark.batches[-1])
     rows = []
@@ -37,7 +37,8 @@ def summary_table(artifacts: Path = ARTIFACTS, path: Path = BENCHMARK) -> str:
     return table(
         ["int8 model", "bytes", "accuracy", "one image", f"per image in batches of {batches[1]}"],
         rows,
-        f"Accuracy on MNIST's 10,000 test images; time on one thread of {describe_machine(benchmark.machine)}.",
+        "Accuracy on MNIST's 10,000 test images; time on one thread; processor: "
+        f"{describe_machine(benchmark.machine)}.",
     )
 
 
@@ -49,6 +50,7 @@ def accuracy_table(artifacts: Path = ARTIFACTS) -> str:
         versions |= manifest.versions
         for file in (FLOAT_FILE, INT8_FILE):
             measured, recipe = manifest.accuracy[file], manifest.training.recipe
+            trained = 60_000 - recipe["validation_images"]
             rows.append(
                 [
                     f"`artifacts/{manifest.name}/{file}`",
@@ -64,7 +66,8 @@ def accuracy_table(artifacts: Path = ARTIFACTS) -> str:
     return table(
         ["file", "parameters", "multiply-adds", "bytes", "top-1 accuracy", "calibration error", "recipe"],
         rows,
-        f"Measured on MNIST's 10,000 test images after training on its 60,000 training images; {packages}.",
+        f"Measured on MNIST's 10,000 test images after training on {trained:,} of its 60,000 training images; "
+        f"{packages}.",
     )
 
 
@@ -88,7 +91,7 @@ def rejection_table(artifacts: Path = ARTIFACTS) -> str:
     """Return what the int8 models reject: at their own threshold and at others, then by kind."""
     suites = {model: results.rejection for model, results in _recorded(artifacts) if results.rejection}
     curve = table(
-        ["rejected, int8", "threshold", "MNIST test digits", "blank or noise", "unseen classes"],
+        ["rejected, int8", "threshold", "MNIST test digits", "blank or noise", "other non-digits"],
         [
             [
                 f"**{model.upper()}, its own**" if point is suite.own else model.upper(),
@@ -130,7 +133,7 @@ def speed_table(path: Path = BENCHMARK) -> str:
             for contender in first_model
         ],
     )
-    pace = f"core at {benchmark.predictions_per_second}/s, {all_threads} threads"
+    pace = f"share of one core at {benchmark.predictions_per_second} images/s, {all_threads} threads"
     costs = table(
         ["V2", "accuracy", "model bytes", "cold start", "peak memory", pace],
         [
@@ -144,8 +147,8 @@ def speed_table(path: Path = BENCHMARK) -> str:
             ]
             for contender in last_model
         ],
-        f"Medians of {benchmark.rounds} interleaved rounds on the {benchmark.images:,} images of {benchmark.data_set}; "
-        f"{_conditions(benchmark)}.",
+        f"Speed: medians of {benchmark.rounds} interleaved rounds; cold start: median of 5; memory and processor share: "
+        f"one run; {benchmark.images:,} images of {benchmark.data_set}; {_conditions(benchmark)}.",
     )
     return f"{speed}\n\n{costs}"
 
@@ -159,8 +162,8 @@ def training_table(path: Path = TRAINING) -> str:
             [ways[0].way, *(cell for way in ways for cell in (f"{way.seconds.median:.1f}", f"{way.accuracy:.2%}"))]
             for ways in zip(*benchmark.models.values(), strict=True)
         ],
-        f"The recipe `reference`, medians of {benchmark.rounds} interleaved seeds, {benchmark.threads} threads; "
-        f"accuracy on MNIST's test images; {_conditions(benchmark)}.",
+        f"The recipe `reference`, {benchmark.rounds} interleaved seeds, {benchmark.threads} threads. Seconds are "
+        f"medians, accuracies on MNIST's test images means; {_conditions(benchmark)}.",
     )
 
 

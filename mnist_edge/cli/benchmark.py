@@ -31,7 +31,7 @@ def benchmark(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure speed, start and memory of the models beside other inference engines.
+    """Measure speed, start-up time and memory of the models beside other inference engines.
 
     Takes five minutes per model. Engines that are not installed are listed; the extra `bench` installs them.
 

@@ -23,7 +23,7 @@ def inference(benchmark: Benchmark) -> Iterator[Part]:
             yield Table(f"{model}: microseconds per image, {count_of(threads, 'thread')}", columns)
         peaks = [contender.peak_bytes for contender in contenders]
         yield Table(
-            f"{model}: accuracy on {benchmark.images:,} images ({benchmark.data_set}); start; "
+            f"{model}: accuracy on {benchmark.images:,} images ({benchmark.data_set}); start-up; "
             f"share of a core at {benchmark.predictions_per_second} images/s",
             [
                 names,

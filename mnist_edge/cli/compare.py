@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _Seeds = Annotated[int, typer.Option(metavar="N", min=1, help="Train each network with N seeds.")]
 _Processes = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="Trainings at a time.", show_default="one per core")
+    int | None, typer.Option(metavar="N", min=1, help="Training runs at once.", show_default="one per core")
 ]
 _Results = Annotated[Path, typer.Option(metavar="FILE", dir_okay=False, help="Results to write, and to resume from.")]
 
@@ -57,7 +57,7 @@ def ablate(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Test the reference's claims about V2 by training it without each of them. Takes ten minutes."""
+    """Test the reference's claims: train V2 without each of its claimed features in turn. Takes ten minutes."""
     from mnist_edge.benchmark.plans import claims
     from mnist_edge.cli import tables
     from mnist_edge.files import results_document

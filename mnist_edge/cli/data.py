@@ -36,7 +36,8 @@ def data(
         {"directory": str(folder), "named_by": named_by, "files": files, "missing": missing},
         [
             Table(
-                f"{folder} (named by {named_by})", [("file", list(files)), ("found and verified", list(files.values()))]
+                f"{folder} (named by {named_by}); the files found are verified",
+                [("file", list(files)), ("path", list(files.values()))],
             )
         ],
     )

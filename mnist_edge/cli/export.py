@@ -16,7 +16,7 @@ def calibrate(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Record the activation ranges for int8 in a calibration table beside each checkpoint."""
+    """Record each checkpoint's activation ranges and fit its confidence, in a calibration table beside it."""
     from export.exporter import calibrate as calibrate_checkpoint
 
     training, output = load_split(data, "train"), Output(as_json)

@@ -31,7 +31,7 @@ def inspect(
     from mnist_edge.training.layers import total_multiply_adds
 
     if mermaid and as_json:
-        raise typer.BadParameter("choose one of --json and --mermaid", param_hint="--mermaid")
+        raise typer.BadParameter("choose either --json or --mermaid", param_hint="--mermaid")
     layers, parameters = _layers(model)
     stored = sum(layer.parameters for layer in layers)
     within_budget = parameters < max_parameters

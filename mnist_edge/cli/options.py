@@ -9,7 +9,12 @@ from mnist_edge.errors import UnknownNameError
 
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Folder of the four MNIST files.", show_default="$MNIST_EDGE_DATA"),
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Folder of the four MNIST files.",
+        show_default="$MNIST_EDGE_DATA, else the user's cache",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 SeedOption = Annotated[

@@ -126,7 +126,7 @@ def training_progress(epochs: int) -> Iterator[Callable[["Step"], None]]:
 
 @contextmanager
 def step_progress(title: str, steps: int) -> Iterator[Callable[[str], None]]:
-    """Show the step at work: a bar on a terminal, else a line per step."""
+    """Show the step that begins: a bar on a terminal, else a line per step."""
     numbers = itertools.count(1)
     with _progress(title) as show:
 

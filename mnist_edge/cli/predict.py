@@ -35,7 +35,9 @@ def predict(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Processes that read images.", show_default="all cores for many images"),
+        typer.Option(
+            metavar="N", min=1, help="Processes that read and prepare images.", show_default="all cores for many images"
+        ),
     ] = None,
     drawing: Annotated[
         Path | None,
@@ -47,7 +49,7 @@ def predict(
     from runtime import ImageError, Predictor, predict_stream
 
     if as_json and as_csv:
-        raise typer.BadParameter("choose one of --json and --csv", param_hint="--csv")
+        raise typer.BadParameter("choose either --json or --csv", param_hint="--csv")
     if reject_below is not None and math.isnan(reject_below):
         raise typer.BadParameter("nan is not in the range 0<=x<=1", param_hint="--reject-below")
     images = _list_images(inputs)
@@ -98,7 +100,7 @@ def _print_prediction(output: Output, name: str, prediction: "Prediction", top: 
 
 def _describe(prediction: "Prediction", top: int) -> str:
     digits = ", ".join(f"{digit} ({probability:.1%})" for digit, probability in prediction.top(top))
-    return digits if prediction.rejected is None else f"no digit, {prediction.rejected}; at most {digits}"
+    return digits if prediction.rejected is None else f"no digit ({prediction.rejected}); best guess: {digits}"
 
 
 def _draw_preparation(path: Path, image: str, verdict: str) -> None:

@@ -165,7 +165,7 @@ def _rejection_tables(results: Mapping[str, RejectionResult]) -> Iterator[Part]:
                 ("", ["its own", *("" for _ in result.curve)]),
                 ("MNIST test digits", [f"{point.digits:.1%}" for point in points]),
                 ("blank or noise", [f"{point.blank_or_noise:.1%}" for point in points]),
-                ("unseen classes", [f"{point.unseen_class:.1%}" for point in points]),
+                ("other non-digits", [f"{point.unseen_class:.1%}" for point in points]),
             ],
         )
 

@@ -35,13 +35,13 @@ def training(model: str, seed: int, result: "TrainingResult", path: Path) -> Ite
     if result.test is not None:
         yield worst_pairs(result.test)
     yield f"Written: {path}"
-    yield f"Next: mnist-edge calibrate {path}, then mnist-edge export --checkpoint {path}"
+    yield f"Next: mnist-edge calibrate {path}, then mnist-edge export --checkpoint {path} --out my-artifacts"
 
 
 def worst_pairs(evaluation: "Evaluation") -> str:
     """Return the most frequent mistakes as one line."""
     pairs = evaluation.worst_pairs(_WORST_PAIRS)
-    mistakes = ", ".join(f"{true} as {predicted} {images}×" for true, predicted, images in pairs)
+    mistakes = ", ".join(f"{true} read as {predicted} ({images}×)" for true, predicted, images in pairs)
     return f"Most frequent mistakes: {mistakes or 'none'}\n"
 
 

@@ -19,7 +19,10 @@ def train(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="v1, v2, lenet5, cnn or resnet18.")],
     recipe: Annotated[str, typer.Option(metavar="NAME", help="reference, onepass or deploy.")] = "reference",
     seed: SeedOption = 0,
-    epochs: Annotated[int | None, typer.Option(metavar="N", min=1, help="Epochs.", show_default="the recipe's")] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Passes over the training images.", show_default="the recipe's"),
+    ] = None,
     device: Annotated[str, typer.Option(metavar="NAME", help="PyTorch device: cpu, cuda, mps.")] = "cpu",
     threads: Annotated[int | None, typer.Option(metavar="N", min=1, help="CPU threads.", show_default="all")] = None,
     out: Annotated[
@@ -32,7 +35,7 @@ def train(
 ) -> None:
     """Train a network from scratch and write its checkpoint and a log.
 
-    A resumed training continues after its last finished epoch and ends with the same weights as an unbroken one.
+    A resumed training continues after its last finished epoch and ends with the same weights as an uninterrupted one.
 
     If tensorboard is installed, event files are written beside the log.
     """

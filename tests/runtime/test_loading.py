@@ -60,8 +60,8 @@ def test_a_changed_model_is_refused_with_both_digests(model_folder: Path) -> Non
     with pytest.raises(ModelDigestError) as caught:
         Predictor(model_folder)
     assert str(caught.value) == (
-        f"{path} is damaged or was replaced: its SHA-256 is {actual}, its manifest says {expected}. "
-        "Copy the whole folder again, or export it anew."
+        f"{path} is damaged or was replaced: its SHA-256 is {actual}, but its manifest says {expected}. "
+        "Copy the whole folder again, or export the model again."
     )
     assert isinstance(caught.value, ValueError)
 

@@ -103,7 +103,7 @@ def test_without_rejection_only_a_blank_image_is_an_error(run: Run, samples: Pat
 def test_the_least_confidence_can_be_set(run: Run, samples: Path) -> None:
     done = run("predict", "--reject-below", "1", samples / "three-on-paper.png")
     assert done.returncode == 4
-    assert "unlike a digit: the confidence of " in done.stdout
+    assert "no digit (a confidence of " in done.stdout
     for wrong in ("1.1", "-0.1", "nan"):
         assert run("predict", "--reject-below", wrong, samples / "three-on-paper.png").returncode == 2
 
