@@ -13,15 +13,15 @@ from mnist_edge.data.mnist import DIGITS, IMAGE_SIZE, Split
 
 _OVERSAMPLING = 4  # samples per pixel, in each direction
 
+Pixels = NDArray[np.uint8]
 _Point = tuple[float, float]
 
 
 def _arc(center: _Point, radii: _Point, start_degrees: float, stop_degrees: float) -> list[_Point]:
     """Return 17 points on the arc of an ellipse; 0° points right, 90° down."""
     angles = np.radians(np.linspace(start_degrees, stop_degrees, 17))
-    return [
-        (float(center[0] + radii[0] * np.cos(angle)), float(center[1] + radii[1] * np.sin(angle))) for angle in angles
-    ]
+    x, y = center[0] + radii[0] * np.cos(angles), center[1] + radii[1] * np.sin(angles)
+    return list(zip(x.tolist(), y.tolist(), strict=True))
 
 
 # Strokes as points (x, y), x to the right and y down, in a field from -1 to 1 in height.
@@ -67,20 +67,13 @@ _LETTER_STROKES: dict[str, tuple[list[_Point], ...]] = {
 }
 
 
-def draw_digit(
-    digit: int, generator: np.random.Generator, size: int = IMAGE_SIZE, scale: float = 0.36
-) -> NDArray[np.uint8]:
-    """Draw one digit, bright on black.
+def to_uint8(levels: NDArray[np.floating]) -> Pixels:
+    """Round grey or color levels to 0..255, clipping those outside."""
+    return np.asarray(np.rint(np.clip(levels, 0, 255)), np.uint8)
 
-    Args:
-        digit: 0 to 9.
-        generator: source of the random slant, proportions, position and pen width.
-        size: width and height of the image, in pixels.
-        scale: half the digit's height, as a fraction of `size`.
 
-    Returns:
-        uint8 `[size, size]`.
-    """
+def draw_digit(digit: int, generator: np.random.Generator, size: int = IMAGE_SIZE, scale: float = 0.36) -> Pixels:
+    """Draw a digit, bright on black, uint8 `[size, size]`; `scale` is half its height as a fraction of `size`."""
     return _draw(_DIGIT_STROKES[digit], generator, size, scale)
 
 
@@ -88,24 +81,19 @@ def draw_digits(count: int, seed: int = 0) -> Split:
     """Draw `count` digits, 0 to 9 in turn. The same count and seed give the same images."""
     generator = np.random.default_rng(seed)
     labels = (np.arange(count) % DIGITS).astype(np.uint8)
-    images = [draw_digit(int(label), generator) for label in labels]
-    return Split(np.stack(images) if images else np.empty((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8), labels)
+    images = np.array([draw_digit(int(label), generator) for label in labels], np.uint8)
+    return Split(images.reshape(-1, IMAGE_SIZE, IMAGE_SIZE), labels)
 
 
-def draw_letters(count: int, seed: int = 0) -> NDArray[np.uint8]:
+def draw_letters(count: int, seed: int = 0) -> Pixels:
     """Draw `count` letters that do not resemble a digit, in turn; uint8 `[count, 28, 28]`."""
     generator = np.random.default_rng(seed)
     letters = [_LETTER_STROKES[letter] for letter in sorted(_LETTER_STROKES)]
     return np.stack([_draw(letters[index % len(letters)], generator, IMAGE_SIZE, 0.36) for index in range(count)])
 
 
-def draw_samples() -> dict[str, NDArray[np.uint8]]:
-    """Draw the pictures in `artifacts/samples`, uint8, by file name.
-
-    Returns:
-        A blue 3 on shaded paper, RGB `[H, W, 3]`; a 7 in MNIST's format, grey `[28, 28]`; and a black 5 on a
-        transparent background, RGBA `[H, W, 4]`.
-    """
+def draw_samples() -> dict[str, Pixels]:
+    """Draw the pictures in `artifacts/samples` by file name: RGB, grey as in MNIST, and RGBA on transparent ground."""
     generator = np.random.default_rng(7)
     ink = draw_digit(3, generator, size=320, scale=0.3)[20:-20, 60:-40, None] / 255
     shade = np.linspace(1.0, 0.86, ink.shape[0])[:, None] * np.linspace(0.97, 1.0, ink.shape[1])
@@ -114,15 +102,13 @@ def draw_samples() -> dict[str, NDArray[np.uint8]]:
     transparent = np.zeros((96, 80, 4), np.uint8)
     transparent[..., 3] = draw_digit(5, generator, size=96, scale=0.4)[:, 8:-8]
     return {
-        "three-on-paper.png": np.rint(scan.clip(0, 255)).astype(np.uint8),
+        "three-on-paper.png": to_uint8(scan),
         "seven-28x28.png": draw_digit(7, generator),
         "five-transparent.png": transparent,
     }
 
 
-def _draw(
-    skeleton: tuple[list[_Point], ...], generator: np.random.Generator, size: int, scale: float
-) -> NDArray[np.uint8]:
+def _draw(skeleton: tuple[list[_Point], ...], generator: np.random.Generator, size: int, scale: float) -> Pixels:
     """Jitter, slant, scale and move a skeleton at random and draw it with a pen of random width."""
     slant = generator.uniform(-0.05, 0.25)
     stretch = np.array([generator.uniform(0.85, 1.1), generator.uniform(0.92, 1.0)]) * scale
@@ -138,22 +124,13 @@ def _draw(
         points[:, 0] -= slant * points[:, 1]
         points = (points * stretch) @ rotation.T + middle
         for start, stop in pairwise(points):
-            np.minimum(squared_distance, _squared_distance(samples, start, stop), out=squared_distance)
+            along = stop - start
+            x, y = samples - start[0], samples[:, None] - start[1]
+            position = ((x * along[0] + y * along[1]) / (along @ along)).clip(0, 1)  # of the nearest point, 0..1
+            to_segment = (x - position * along[0]) ** 2 + (y - position * along[1]) ** 2
+            np.minimum(squared_distance, to_segment, out=squared_distance)
     inside = (squared_distance <= pen_radius**2).astype(np.float64)
-    coverage = inside.reshape(size, _OVERSAMPLING, size, _OVERSAMPLING).mean(axis=(1, 3))
-    pixels: NDArray[np.uint8] = np.rint(coverage * 255).astype(np.uint8)
-    return pixels
-
-
-def _squared_distance(
-    samples: NDArray[np.float64], start: NDArray[np.float64], stop: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return each sample point's squared distance to a line segment between two points (x, y), `[rows, columns]`."""
-    along = stop - start
-    x, y = samples[None, :] - start[0], samples[:, None] - start[1]
-    position = ((x * along[0] + y * along[1]) / (along @ along)).clip(0, 1)
-    distance: NDArray[np.float64] = (x - position * along[0]) ** 2 + (y - position * along[1]) ** 2
-    return distance
+    return to_uint8(255 * inside.reshape(size, _OVERSAMPLING, size, _OVERSAMPLING).mean(axis=(1, 3)))
 
 
 if __name__ == "__main__":  # `make samples`

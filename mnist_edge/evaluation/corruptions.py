@@ -8,26 +8,20 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
-Pixels = NDArray[np.uint8]
+from mnist_edge.data.drawing import Pixels, to_uint8
+
 _SIZE = 28
-
-
-def _to_uint8(levels: NDArray[np.floating]) -> Pixels:
-    return np.asarray(np.rint(np.clip(levels, 0, 255)), np.uint8)
 
 
 def _affine(pixels: Pixels, matrix: NDArray[np.float64], shift: tuple[float, float] = (0.0, 0.0)) -> Pixels:
     """Transform by a 2×2 matrix about the center, then shift by (x, y) pixels."""
     inverse = np.linalg.inv(matrix)
-    center = np.array([_SIZE / 2, _SIZE / 2])
-    offset = center - inverse @ (center + shift)
-    coefficients = (*inverse[0].tolist(), float(offset[0]), *inverse[1].tolist(), float(offset[1]))
-    image = Image.fromarray(pixels).transform(
-        (_SIZE, _SIZE), Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC
-    )
-    return np.asarray(image)
+    offset = _SIZE / 2 - inverse @ (np.array(shift) + _SIZE / 2)
+    coefficients = np.column_stack([inverse, offset]).ravel().tolist()
+    image = Image.fromarray(pixels)
+    return np.asarray(image.transform(image.size, Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC))
 
 
 def rotation(pixels: Pixels, generator: np.random.Generator) -> Pixels:
@@ -54,13 +48,13 @@ def translation(pixels: Pixels, generator: np.random.Generator) -> Pixels:
 
 def gaussian_noise(pixels: Pixels, generator: np.random.Generator) -> Pixels:
     """Add noise with a standard deviation of 0.1 to 0.2 of the range."""
-    return _to_uint8(pixels + generator.normal(0, 255 * generator.uniform(0.1, 0.2), pixels.shape))
+    return to_uint8(pixels + generator.normal(0, 255 * generator.uniform(0.1, 0.2), pixels.shape))
 
 
 def shot_noise(pixels: Pixels, generator: np.random.Generator) -> Pixels:
     """Add Poisson noise: 5 to 12 photons at full brightness."""
     photons = generator.uniform(5, 12)
-    return _to_uint8(generator.poisson(pixels / 255 * photons) * (255 / photons))
+    return to_uint8(generator.poisson(pixels / 255 * photons) * (255 / photons))
 
 
 def impulse_noise(pixels: Pixels, generator: np.random.Generator) -> Pixels:
@@ -78,13 +72,13 @@ def motion_blur(pixels: Pixels, generator: np.random.Generator) -> Pixels:
     """Average the digit along a straight path of 4 to 7 pixels."""
     angle, length = generator.uniform(0, np.pi), generator.uniform(4, 7)
     path = [(length * step * np.cos(angle), length * step * np.sin(angle)) for step in np.linspace(-0.5, 0.5, 9)]
-    return _to_uint8(np.mean([_affine(pixels, np.eye(2), shift) for shift in path], axis=0))
+    return to_uint8(np.mean([_affine(pixels, np.eye(2), shift) for shift in path], axis=0))
 
 
 def brightness(pixels: Pixels, generator: np.random.Generator) -> Pixels:
     """Raise black to between 0.3 and 0.6 of the range."""
     black_level = 255 * generator.uniform(0.3, 0.6)
-    return _to_uint8(pixels.astype(np.float64).clip(None, 255 - black_level) + black_level)
+    return to_uint8(pixels + black_level)
 
 
 def fog(pixels: Pixels, generator: np.random.Generator) -> Pixels:
@@ -95,7 +89,7 @@ def fog(pixels: Pixels, generator: np.random.Generator) -> Pixels:
         clouds += np.asarray(Image.fromarray(coarse).resize((_SIZE, _SIZE), Image.Resampling.BICUBIC))
     clouds = (clouds - clouds.min()) / np.ptp(clouds)
     thickness = generator.uniform(0.35, 0.55)
-    return _to_uint8(pixels * (1 - thickness) + 255 * thickness * clouds)
+    return to_uint8(pixels * (1 - thickness) + 255 * thickness * clouds)
 
 
 def stripe(pixels: Pixels, generator: np.random.Generator) -> Pixels:
@@ -120,20 +114,19 @@ def zigzag(pixels: Pixels, generator: np.random.Generator) -> Pixels:
     """Draw a thin zigzag line from edge to edge."""
     middle, swing, corners = generator.uniform(6, 22), generator.uniform(1.5, 3), int(generator.integers(6, 10))
     points = [(x, middle + swing * (-1) ** n) for n, x in enumerate(np.linspace(0, _SIZE - 1, corners).tolist())]
-    digit = Image.fromarray(pixels)
-    overdrawn = digit.copy()
+    overdrawn = Image.fromarray(pixels)
     ImageDraw.Draw(overdrawn).line(points, fill=int(generator.integers(120, 256)), width=1)
-    return np.asarray(ImageChops.lighter(digit, overdrawn))
+    lighter: Pixels = np.maximum(pixels, np.asarray(overdrawn))
+    return lighter
 
 
 CORRUPTIONS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
     function.__name__.replace("_", " "): function
-    for group in (
-        (rotation, shear, scale, translation),
-        (gaussian_noise, shot_noise, impulse_noise),
-        (gaussian_blur, motion_blur, brightness, fog),
-        (stripe, dotted_line, zigzag),
+    for function in (
+        rotation, shear, scale, translation,
+        gaussian_noise, shot_noise, impulse_noise,
+        gaussian_blur, motion_blur, brightness, fog,
+        stripe, dotted_line, zigzag,
     )
-    for function in group
-}
+}  # fmt: skip
 """By name: functions from uint8 `[28, 28]` to uint8 `[28, 28]`; the generator decides on the strength."""

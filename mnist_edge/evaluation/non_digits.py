@@ -7,12 +7,10 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mnist_edge.data.drawing import draw_digit
+from mnist_edge.data.drawing import Pixels, draw_digit, to_uint8
 
-Pixels = NDArray[np.uint8]
 NonDigitGroup = Literal["blank or noise", "unseen class"]
 
 _LETTERS = "ABCDEFGHJKLMNPQRTUVWXYabcdefhkmnprtuvwxy"
@@ -38,7 +36,7 @@ def shaded_paper(generator: np.random.Generator) -> Pixels:
     """Return grainy paper that is brighter at the bottom."""
     side = _side(generator)
     light = np.linspace(generator.uniform(90, 160), generator.uniform(170, 240), side)
-    return _to_uint8(light[:, None] + generator.normal(0, generator.uniform(1, 6), (side, side)))
+    return to_uint8(light[:, None] + generator.normal(0, generator.uniform(1, 6), (side, side)))
 
 
 def uniform_noise(generator: np.random.Generator) -> Pixels:
@@ -50,7 +48,7 @@ def uniform_noise(generator: np.random.Generator) -> Pixels:
 def gaussian_noise(generator: np.random.Generator) -> Pixels:
     """Return grey with normal noise of standard deviation 5 to 60 levels."""
     side = _side(generator)
-    return _to_uint8(generator.normal(128, generator.uniform(5, 60), (side, side)))
+    return to_uint8(generator.normal(128, generator.uniform(5, 60), (side, side)))
 
 
 def specks(generator: np.random.Generator) -> Pixels:
@@ -86,7 +84,7 @@ def clothes(generator: np.random.Generator) -> Pixels:
     points = [point.split(",") for point in _CLOTHES[generator.integers(len(_CLOTHES))].split()]
     outline = np.array(points, np.float64) * 1.2 + generator.normal(0, 1.5, 2)
     picture = Image.new("L", (120, 120), 0)
-    ImageDraw.Draw(picture).polygon([(x, y) for x, y in outline.tolist()], fill=int(generator.integers(120, 256)))
+    ImageDraw.Draw(picture).polygon(outline.ravel().tolist(), fill=int(generator.integers(120, 256)))
     return _rotate(picture, generator, 0)
 
 
@@ -117,7 +115,7 @@ def scribbles(generator: np.random.Generator) -> Pixels:
     path = np.stack([np.cos(turns), np.sin(turns)], 1).cumsum(axis=0)
     path = (path - path.min(axis=0)) / np.ptp(path, axis=0) * 90 + 15
     picture = Image.new("L", (120, 120), 235)
-    ImageDraw.Draw(picture).line([(x, y) for x, y in path.tolist()], fill=40, width=int(generator.integers(3, 7)))
+    ImageDraw.Draw(picture).line(path.ravel().tolist(), fill=40, width=int(generator.integers(3, 7)))
     return np.asarray(picture)
 
 
@@ -143,10 +141,6 @@ NON_DIGITS: dict[str, tuple[NonDigitGroup, Callable[[np.random.Generator], Pixel
 def _side(generator: np.random.Generator) -> int:
     """Return a random side length in pixels."""
     return int(generator.integers(28, 120))
-
-
-def _to_uint8(levels: NDArray[np.floating]) -> Pixels:
-    return np.asarray(np.rint(np.clip(levels, 0, 255)), np.uint8)
 
 
 def _print(text: str, generator: np.random.Generator, font_pixels: int = 70) -> Pixels:

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from mnist_edge.data.drawing import Pixels, to_uint8
+
 Levels = NDArray[np.float64]
 """Grey `[H, W]` or RGB `[H, W, 3]`, 0..1."""
 
@@ -70,19 +72,10 @@ PHOTOGRAPHS: dict[str, Scene] = {
 }
 
 
-def photograph(digit: NDArray[np.uint8], kind: str, generator: np.random.Generator) -> NDArray[np.uint8]:
-    """Make a photograph of a digit.
-
-    Args:
-        digit: uint8 `[28, 28]`, ink bright on dark.
-        kind: a key of `PHOTOGRAPHS`.
-        generator: draws everything that the kind gives as a range.
-
-    Returns:
-        uint8 `[H, W, 3]`, RGB.
-    """
+def photograph(digit: Pixels, kind: str, generator: np.random.Generator) -> Pixels:
+    """Return a photograph, RGB `[H, W, 3]`, of a digit, `[28, 28]` with bright ink, of a kind in `PHOTOGRAPHS`."""
     scene = PHOTOGRAPHS[kind]
-    side = int(generator.integers(scene.side_pixels[0], scene.side_pixels[1] + 1))
+    side = int(generator.integers(*scene.side_pixels, endpoint=True))
     canvas = max(side, 120)  # small pictures are drawn larger and scaled down by the camera
     coverage = _place(_pen_strokes(digit, generator.uniform(*scene.pen_width)), canvas, scene, generator)
     paper = _paper(canvas, scene, generator)
@@ -94,13 +87,13 @@ def photograph(digit: NDArray[np.uint8], kind: str, generator: np.random.Generat
     return _camera(_perspective(lit, scene, generator), side, scene, generator)
 
 
-def _pen_strokes(digit: NDArray[np.uint8], width_pixels: float) -> Levels:
+def _pen_strokes(digit: Pixels, width_pixels: float) -> Levels:
     """Return the digit eight times as large, with the sharp edges and the width of a pen's strokes; `[224, 224]`."""
     large = Image.fromarray(digit).resize((224, 224), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(3))
     inside = np.asarray(large, np.float64) / 255 > 0.45
     if width_pixels:
         inside = _dilate(_thin(inside[::2, ::2]).repeat(2, axis=0).repeat(2, axis=1), round(4 * width_pixels))
-    soft = Image.fromarray((inside * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(1.5))
+    soft = Image.fromarray(to_uint8(255.0 * inside)).filter(ImageFilter.GaussianBlur(1.5))
     return np.asarray(soft, np.float64) / 255
 
 
@@ -141,7 +134,7 @@ def _place(strokes: Levels, canvas: int, scene: Scene, generator: np.random.Gene
     """Return an empty canvas with the strokes on it: scaled, rotated a little and shifted."""
     height = generator.uniform(*scene.digit_height) * canvas
     size = round(height * 28 / 20)
-    image = Image.fromarray(np.rint(strokes * 255).astype(np.uint8)).resize((size, size), Image.Resampling.BILINEAR)
+    image = Image.fromarray(to_uint8(255 * strokes)).resize((size, size), Image.Resampling.BILINEAR)
     image = image.rotate(generator.uniform(-scene.tilt_degrees, scene.tilt_degrees), Image.Resampling.BILINEAR)
     room = (canvas - height) / 2 - 0.04 * canvas
     x, y = (round((canvas - size) / 2 + generator.uniform(-0.5, 0.5) * room) for _ in range(2))
@@ -199,20 +192,20 @@ def _perspective(picture: Levels, scene: Scene, generator: np.random.Generator) 
     for (x, y), (u, v) in zip(corners * size, inner * size, strict=True):
         equations += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
     coefficients = np.linalg.solve(np.array(equations), (inner * size).ravel())
-    image = Image.fromarray(np.rint(picture.clip(0, 1) * 255).astype(np.uint8))
+    image = Image.fromarray(to_uint8(255 * picture))
     warped = image.transform(image.size, Image.Transform.PERSPECTIVE, coefficients.tolist(), Image.Resampling.BICUBIC)
     return np.asarray(warped, np.float64) / 255
 
 
-def _camera(picture: Levels, side: int, scene: Scene, generator: np.random.Generator) -> NDArray[np.uint8]:
+def _camera(picture: Levels, side: int, scene: Scene, generator: np.random.Generator) -> Pixels:
     """Blur, scale to the sensor's resolution, add sensor noise and compress as JPEG."""
-    image = Image.fromarray(np.rint(picture.clip(0, 1) * 255).astype(np.uint8))
+    image = Image.fromarray(to_uint8(255 * picture))
     image = image.filter(ImageFilter.GaussianBlur(generator.uniform(*scene.blur) * len(picture)))
     image = image.resize((side, side), Image.Resampling.BOX)
     noisy = np.asarray(image, np.float64) + 255 * generator.normal(0, scene.noise, (side, side, 3))
     stream = io.BytesIO()
-    quality = int(generator.integers(scene.jpeg_quality[0], scene.jpeg_quality[1] + 1))
-    Image.fromarray(np.rint(noisy.clip(0, 255)).astype(np.uint8)).save(stream, "JPEG", quality=quality)
+    quality = int(generator.integers(*scene.jpeg_quality, endpoint=True))
+    Image.fromarray(to_uint8(noisy)).save(stream, "JPEG", quality=quality)
     return np.asarray(Image.open(stream))
 
 
