@@ -27,11 +27,7 @@ class Machine:
 
 
 def this_machine(cpuinfo: Path = _CPUINFO) -> Machine:
-    """Return the machine that this process runs on.
-
-    Args:
-        cpuinfo: Linux's description of the processors. Without it the machine has no `flags`.
-    """
+    """Return the machine that this process runs on; without Linux's `cpuinfo` it has no `flags`."""
     facts: dict[str, str] = {}
     if cpuinfo.exists():
         for line in cpuinfo.read_text("utf-8").splitlines():

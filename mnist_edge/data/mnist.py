@@ -201,12 +201,8 @@ def load_split(directory: Path, name: SplitName) -> Split:
 def download(directory: Path, on_progress: Progress | None = None, mirrors: Sequence[str] | None = None) -> None:
     """Download the files that a folder lacks.
 
-    A file gets its name only after its content has been verified, so a broken download leaves nothing behind.
-
-    Args:
-        directory: where the files go; created if missing.
-        on_progress: called after each chunk.
-        mirrors: base URLs that end with a slash, tried in order; torchvision's by default.
+    A file gets its name only after its content has been verified, so a broken download leaves nothing behind. The
+    mirrors are base URLs that end with a slash, tried in order; torchvision's by default.
 
     Raises:
         DataError: no mirror delivered the file.

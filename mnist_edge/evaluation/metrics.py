@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from mnist_edge.data.mnist import DIGITS
 
+CALIBRATION_BINS = 15
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -19,7 +21,7 @@ class Evaluation:
         """Compare predicted digits with the labels, both integers `[N]` in 0..9."""
         cells = labels.astype(np.int64) * DIGITS + predicted.astype(np.int64)
         counts = np.bincount(cells, minlength=DIGITS * DIGITS).reshape(DIGITS, DIGITS)
-        return cls(tuple(tuple(map(int, row)) for row in counts))
+        return cls(tuple(map(tuple, counts.tolist())))
 
     @property
     def images(self) -> int:
@@ -65,16 +67,12 @@ class ConfidenceEvaluation:
     rejected: float
 
 
-def expected_calibration_error(confidences: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = 15) -> float:
+def expected_calibration_error(confidences: NDArray[np.floating], correct: NDArray[np.bool_]) -> float:
     """Return the mean distance between confidence and accuracy over bins of equal width, weighted by image count.
 
-    C. Guo et al., "On Calibration of Modern Neural Networks", 2017, equation 3.
-
-    Args:
-        confidences: `[N]`, 0..1: the probability of each predicted digit.
-        correct: `[N]`: whether each prediction is correct.
-        bins: number of bins over 0..1.
+    Confidences, `[N]` in 0..1, are the probabilities of the predicted digits. C. Guo et al., "On Calibration of Modern
+    Neural Networks", 2017, equation 3.
     """
-    bin_of = np.minimum((confidences * bins).astype(np.intp), bins - 1)
-    gaps = np.bincount(bin_of, correct - confidences.astype(np.float64), bins)
+    bins = np.minimum((confidences * CALIBRATION_BINS).astype(np.intp), CALIBRATION_BINS - 1)
+    gaps = np.bincount(bins, correct - confidences.astype(np.float64))
     return float(np.abs(gaps).sum() / len(confidences))

@@ -52,13 +52,9 @@ def evaluate_robustness(
     images: int = IMAGES_PER_KIND,
     on_kind: Callable[[str], None] = lambda _: None,
 ) -> list[RobustnessResult]:
-    """Measure a predictor's accuracy on every kind of picture.
+    """Measure a predictor's accuracy on every kind of picture, each made of the same evenly spaced test images.
 
-    Args:
-        predict_batch: a predictor's method, which prepares pictures and returns one prediction for each.
-        test: MNIST's test images; the suite uses every n-th.
-        images: number of pictures of each kind.
-        on_kind: called with each kind's name before it is measured.
+    `predict_batch` is a predictor's method; `on_kind` is called with each kind's name before it is measured.
     """
     stride = max(1, len(test.labels) // images)
     digits = Split(test.images[::stride][:images], test.labels[::stride][:images])
