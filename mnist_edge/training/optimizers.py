@@ -5,7 +5,6 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 from mnist_edge.training.recipes import Recipe
 
@@ -27,6 +26,7 @@ class RecipeOptimizer:
 
     def __init__(self, model: nn.Module, recipe: Recipe, steps: int) -> None:
         """Prepare the first of `steps` steps. The model's kernels must be in channels-last memory format."""
+        self._recipe, self._steps, self._completed = recipe, steps, 0
         self._kernels: list[Tensor] = []
         self._matrices: list[nn.Parameter] = []  # views of the kernels
         rate, decay = recipe.peak_learning_rate, recipe.weight_decay
@@ -46,17 +46,17 @@ class RecipeOptimizer:
                     self._matrices, lr=recipe.muon_learning_rate, weight_decay=decay, ns_steps=recipe.muon_iterations
                 ),
             ]
-        self._schedules = [
-            LambdaLR(optimizer, lambda step: rate_factor(recipe, step, steps)) for optimizer in self._optimizers
-        ]
+        self._peak_rates = [optimizer.param_groups[0]["lr"] for optimizer in self._optimizers]
 
     def step(self) -> None:
-        """Update all parameters from their gradients, and advance the schedule."""
+        """Update all parameters from their gradients, with the learning rates of this step."""
         for matrix, kernel in zip(self._matrices, self._kernels, strict=True):
             matrix.grad = None if kernel.grad is None else _rows(kernel.grad).reshape(matrix.shape)
-        for optimizer, schedule in zip(self._optimizers, self._schedules, strict=True):
+        factor = rate_factor(self._recipe, self._completed, self._steps)
+        for optimizer, peak_rate in zip(self._optimizers, self._peak_rates, strict=True):
+            optimizer.param_groups[0]["lr"] = peak_rate * factor
             optimizer.step()
-            schedule.step()
+        self._completed += 1
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the optimizers' states, named `optimizer.parameter.name`, for `restore`."""
@@ -74,15 +74,13 @@ class RecipeOptimizer:
             KeyError: a tensor is missing.
             RuntimeError: a tensor has another shape.
         """
-        for number, (optimizer, schedule) in enumerate(zip(self._optimizers, self._schedules, strict=True)):
-            (group,) = optimizer.param_groups
-            for index, parameter in enumerate(group["params"]):
+        self._completed = steps
+        for number, optimizer in enumerate(self._optimizers):
+            for index, parameter in enumerate(optimizer.param_groups[0]["params"]):
                 for name in _STATE_NAMES[type(optimizer)]:
                     saved = tensors[f"{number}.{index}.{name}"]
                     like = saved if name == "step" else torch.empty_like(parameter)
                     optimizer.state[parameter][name] = like.detach().clone().copy_(saved)
-            schedule.last_epoch = steps
-            group["lr"] = schedule.base_lrs[0] * schedule.lr_lambdas[0](steps)
 
 
 def rate_factor(recipe: Recipe, step: int, steps: int) -> float:
