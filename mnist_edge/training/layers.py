@@ -1,5 +1,6 @@
 """List the layers of a network with their output shapes, parameters and multiply-adds."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -34,9 +35,8 @@ def layers_of(model: nn.Module) -> list[Layer]:
     """Return the layers of a network in the order in which they are computed."""
     graph = _LeafTracer().trace(model)
     training = model.training
-    traced = fx.GraphModule(
-        model.eval(), graph
-    )  # in training mode, batch normalization would learn from the zeros below
+    # In training mode, batch normalization would learn from the zeros below.
+    traced = fx.GraphModule(model.eval(), graph)
     ShapeProp(traced).propagate(torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8))
     model.train(training)
     return [_layer(node, model) for node in graph.nodes if node.op not in ("placeholder", "output")]
@@ -46,27 +46,24 @@ def _layer(node: fx.Node, model: nn.Module) -> Layer:
     shape = tuple(node.meta["tensor_meta"].shape[1:])
     module = model.get_submodule(str(node.target)) if node.op == "call_module" else None
     parameters = list(module.parameters()) if module is not None else []
+    multiply_adds = 0
+    if isinstance(module, nn.Conv2d):
+        multiply_adds = module.weight[0].numel() * math.prod(shape)
+    elif isinstance(module, nn.Linear):
+        multiply_adds = module.weight.numel()
     return Layer(
         name=_name(node),
         kind=type(module).__name__ if module is not None else _name(node),
         inputs=tuple(_name(source) for source in node.all_input_nodes),
         output_shape=shape,
         parameters=sum(tensor.numel() for tensor in parameters),
-        multiply_adds=_multiply_adds(module, shape),
+        multiply_adds=multiply_adds,
         parameter_bytes=sum(tensor.numel() * tensor.element_size() for tensor in parameters),
     )
 
 
 def _name(node: fx.Node) -> str:
     return str(node.target) if node.op == "call_module" else node.name
-
-
-def _multiply_adds(module: nn.Module | None, output_shape: Sequence[int]) -> int:
-    if isinstance(module, nn.Conv2d):
-        return module.weight[0].numel() * int(torch.Size(output_shape).numel())
-    if isinstance(module, nn.Linear):
-        return module.weight.numel()
-    return 0
 
 
 def total_multiply_adds(layers: Iterable[Layer]) -> int:

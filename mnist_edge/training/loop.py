@@ -23,13 +23,7 @@ from mnist_edge.training.optimizers import RecipeOptimizer
 from mnist_edge.training.progress import MetricsTracker, Step
 from mnist_edge.training.recipes import Recipe
 from mnist_edge.training.resume import Fingerprint, StateFile, TrainingState
-from mnist_edge.training.torch_settings import (
-    DEFAULT_SETTINGS,
-    RunSettings,
-    keep_freed_memory,
-    reproducible,
-    usable_device,
-)
+from mnist_edge.training.torch_settings import RunSettings, keep_freed_memory, reproducible, usable_device
 
 _EVALUATION_BATCH = 1_000
 _LETTERS = 1_000  # different letters to choose outliers from
@@ -54,7 +48,7 @@ def train(
     recipe: Recipe,
     training: Split,
     test: Split | None = None,
-    settings: RunSettings = DEFAULT_SETTINGS,
+    settings: RunSettings | None = None,
     *,
     validate_every: int | None = None,
     state: StateFile | None = None,
@@ -65,20 +59,15 @@ def train(
     The same settings on the same machine with the same versions of packages give the same weights. The caller's random
     state and thread count are restored. Under glibc the process keeps up to 64 MiB of freed memory from then on.
 
-    Args:
-        recipe: the hyperparameters.
-        training: the images to train on, some of which the recipe may hold out.
-        test: images for the final evaluation; they do not influence the training.
-        settings: seed, device and threads.
-        validate_every: evaluate the held-out images every so many steps.
-        state: where to save the state after each epoch, and whether to resume from it; not saved by default.
-        on_step: called after every step.
+    The recipe may hold out some of the training images; if `on_step` is given, they are evaluated after every
+    `validate_every` steps. The test images are evaluated at the end. The state is saved, if wanted, after each epoch.
 
     Raises:
         UnknownNameError: PyTorch cannot compute on the device.
         CheckpointError: the state is damaged or belongs to another training.
         OSError: the state cannot be written.
     """
+    settings = settings or RunSettings()
     device = usable_device(settings.device)
     keep_freed_memory()
     with reproducible(settings):
@@ -90,14 +79,12 @@ def train(
             tracker = MetricsTracker(on_step, every, lambda: evaluate_model(run.model, held_out).accuracy)
         with pooling_before_relu(run.model):
             seconds = _fit(run, tracker, None if state is None else _training_state(run, state))
-        train_result = evaluate_model(run.model, kept)
-        validation_result = evaluate_model(run.model, held_out) if len(held_out.labels) else None
-        test_result = evaluate_model(run.model, test) if test is not None else None
-    results = {"train": train_result, "validation": validation_result, "test": test_result}
-    metrics = {f"{name}_accuracy": result.accuracy for name, result in results.items() if result is not None}
+        parts = {"train": kept, "validation": held_out if len(held_out.labels) else None, "test": test}
+        results = {name: evaluate_model(run.model, part) for name, part in parts.items() if part is not None}
+    metrics = {f"{name}_accuracy": result.accuracy for name, result in results.items()}
     facts = TrainingFacts(asdict(recipe), settings.seed, metrics, installed_versions("torch"))
     model = run.model.to("cpu").to(memory_format=torch.contiguous_format)
-    return TrainingResult(model, train_result, validation_result, test_result, seconds, facts)
+    return TrainingResult(model, results["train"], results.get("validation"), results.get("test"), seconds, facts)
 
 
 def split_held_out(data: Split, validation_images: int, seed: int) -> tuple[Split, Split]:
@@ -235,11 +222,9 @@ def _logits_and_loss(run: _Run, images: Tensor, labels: Tensor) -> tuple[Tensor,
             added = make_outliers(digits, labels.to("cpu"), run.letters, count, settings, run.generator)
             batch = torch.cat([batch, added])
         batch = (batch * 255).to(images.device)
-    logits, outlier_logits = run.model(batch), None
-    if len(batch) > len(images):
-        logits, outlier_logits = logits.split([len(images), len(batch) - len(images)])
+    logits, outlier_logits = run.model(batch).tensor_split([len(images)])
     loss = functional.cross_entropy(logits, labels, label_smoothing=run.recipe.label_smoothing)
-    if outlier_logits is not None:
+    if len(outlier_logits):
         # The cross-entropy with the uniform distribution, which is the right answer for an outlier.
         loss = loss + _OUTLIER_WEIGHT * (outlier_logits.logsumexp(1) - outlier_logits.mean(1)).mean()
     return logits, loss

@@ -49,7 +49,6 @@ class MetricsTracker:
         self._images += len(labels)
         self._loss_sum += step_loss * len(labels)
         self._correct += correct
-        images_per_second = self._images / (time.perf_counter() - self._start)
         validates = self._validate_every is not None and (step % self._validate_every == 0 or step == self._steps)
         self._on_step(
             Step(
@@ -58,7 +57,7 @@ class MetricsTracker:
                 steps=self._steps,
                 loss=self._loss_sum / self._images,
                 accuracy=self._correct / self._images,
-                images_per_second=images_per_second,
+                images_per_second=self._images / (time.perf_counter() - self._start),
                 step_loss=step_loss,
                 step_accuracy=correct / len(labels),
                 validation_accuracy=self._validate() if validates else None,

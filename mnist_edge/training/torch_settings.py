@@ -23,9 +23,6 @@ class RunSettings:
     threads: int | None = None  # of the CPU; None for PyTorch's default
 
 
-DEFAULT_SETTINGS = RunSettings()
-
-
 def usable_device(name: str) -> torch.device:
     """Return the device of that name.
 
@@ -56,20 +53,18 @@ def keep_freed_memory() -> None:
 def reproducible(settings: RunSettings) -> Iterator[None]:
     """Seed PyTorch and fix its threads and algorithms; the caller's settings return when the block ends."""
     threads_before = torch.get_num_threads()
-    deterministic_before = torch.are_deterministic_algorithms_enabled()
-    warn_only_before = torch.is_deterministic_algorithms_warn_only_enabled()
+    mode_before = torch.get_deterministic_debug_mode()
     deterministic: Any = torch.utils.deterministic  # the stubs lack its setting
     fill_before = deterministic.fill_uninitialized_memory
-    devices = range(torch.cuda.device_count())
-    with torch.random.fork_rng(devices=devices):
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(settings.seed)
         torch.set_num_threads(settings.threads or threads_before)
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.set_deterministic_debug_mode("warn")
         # Training reads no uninitialized memory; filling it would take a fifth of the time.
         deterministic.fill_uninitialized_memory = False
         try:
             yield
         finally:
             torch.set_num_threads(threads_before)
-            torch.use_deterministic_algorithms(deterministic_before, warn_only=warn_only_before)
+            torch.set_deterministic_debug_mode(mode_before)
             deterministic.fill_uninitialized_memory = fill_before
