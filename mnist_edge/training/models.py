@@ -96,64 +96,58 @@ class EfficientMNIST(_Network):
         super().__init__(blocks=nn.Sequential(*blocks), head=head)
 
 
-class LeNet5(_Network):
-    """LeNet-5 with ReLU and max-pooling, as usually implemented today; 61,706 parameters.
+def _lenet5() -> nn.Module:
+    """Build LeNet-5 with ReLU and max-pooling, as usually implemented today; 61,706 parameters.
 
     The original (Y. LeCun et al., "Gradient-based learning applied to document recognition", 1998) has other
     activations, trained pooling, and connects only some of the channels.
     """
-
-    def __init__(self) -> None:
-        features = nn.Sequential(
-            nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2),
-            nn.Conv2d(6, 16, 5), nn.ReLU(inplace=True), nn.MaxPool2d(2),
-        )  # fmt: skip
-        head = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(400, 120), nn.ReLU(inplace=True),
-            nn.Linear(120, 84), nn.ReLU(inplace=True),
-            nn.Linear(84, DIGITS),
-        )  # fmt: skip
-        super().__init__(features=features, head=head)
+    features = nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+    )  # fmt: skip
+    head = nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(400, 120), nn.ReLU(inplace=True),
+        nn.Linear(120, 84), nn.ReLU(inplace=True),
+        nn.Linear(84, DIGITS),
+    )  # fmt: skip
+    return _Network(features=features, head=head)
 
 
-class TypicalCNN(_Network):
-    """Two convolutions and two linear layers, as in most tutorials; 421,642 parameters."""
-
-    def __init__(self) -> None:
-        features = nn.Sequential(
-            nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2),
-            nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2),
-        )  # fmt: skip
-        head = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(64 * (IMAGE_SIZE // 4) ** 2, 128), nn.ReLU(inplace=True),
-            nn.Dropout(0.5),
-            nn.Linear(128, DIGITS),
-        )  # fmt: skip
-        super().__init__(features=features, head=head)
+def _tutorial_cnn() -> nn.Module:
+    """Build two convolutions and two linear layers, as in most tutorials; 421,642 parameters."""
+    features = nn.Sequential(
+        nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+    )  # fmt: skip
+    head = nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(64 * (IMAGE_SIZE // 4) ** 2, 128), nn.ReLU(inplace=True),
+        nn.Dropout(0.5),
+        nn.Linear(128, DIGITS),
+    )  # fmt: skip
+    return _Network(features=features, head=head)
 
 
-class ResNet18(_Network):
-    """torchvision's ResNet-18 with one input channel and ten classes; 11,175,370 parameters.
+def _resnet18() -> nn.Module:
+    """Build torchvision's ResNet-18 with one input channel and ten classes; 11,175,370 parameters.
 
     K. He et al., "Deep Residual Learning for Image Recognition", 2015.
     """
+    from torchvision.models import resnet18
 
-    def __init__(self) -> None:
-        from torchvision.models import resnet18
-
-        network = resnet18(num_classes=DIGITS)
-        network.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
-        super().__init__(network=network)
+    network = resnet18(num_classes=DIGITS)
+    network.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+    return _Network(network=network)
 
 
 ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
     "v1": ImageClassifier,
     "v2": EfficientMNIST,
-    "lenet5": LeNet5,
-    "cnn": TypicalCNN,
-    "resnet18": ResNet18,
+    "lenet5": _lenet5,
+    "cnn": _tutorial_cnn,
+    "resnet18": _resnet18,
     "v2-linear": partial(EfficientMNIST, average=False),
     "v2-bias": partial(EfficientMNIST, final_bias=True),
     "v2-no-batchnorm": partial(EfficientMNIST, batch_norm=False),
