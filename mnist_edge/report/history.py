@@ -42,19 +42,9 @@ def train_with_history(
     *,
     recipe: str = "onepass",
     seed: int = 0,
-    threads: int | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> TrainingHistory:
-    """Train a network, and measure accuracy on held-out training images 20 times per epoch.
-
-    Args:
-        architecture: a name that `build_model` knows.
-        training: images to train on, of which up to a tenth are held out.
-        test: images to predict after training.
-        recipe: the recipe's name.
-        seed: seed of the training.
-        threads: number of CPU threads; PyTorch's default if None.
-        on_step: called after every step.
+    """Train a network, and measure accuracy 20 times per epoch on held-out training images, at most a tenth of them.
 
     Raises:
         UnknownNameError: the architecture has no such recipe.
@@ -68,13 +58,8 @@ def train_with_history(
         on_step(step)
 
     validate_every = max(1, steps_per_epoch(chosen, images) // _VALIDATIONS_PER_EPOCH)
-    result = train(
-        chosen,
-        training,
-        settings=RunSettings(seed=seed, threads=threads),
-        validate_every=validate_every,
-        on_step=record,
-    )
+    settings = RunSettings(seed=seed)
+    result = train(chosen, training, settings=settings, validate_every=validate_every, on_step=record)
     logits = model_logits(result.model, test.images)
     digits = logits.argmax(axis=1)
     return TrainingHistory(

@@ -19,7 +19,6 @@ from mnist_edge.report.history import TrainingHistory
 from mnist_edge.training.layers import layers_of, total_multiply_adds
 from mnist_edge.training.models import count_parameters
 
-PAGE_FILE = "index.html"
 _DOTS_PER_INCH = 130
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1f2328; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -38,13 +37,8 @@ def write_report(
 ) -> Path:
     """Write the page and its pictures into a folder, and return the page's path.
 
-    Args:
-        out: the folder, created if it is missing.
-        histories: the networks, from `train_with_history`.
-        test: MNIST's test images.
-        recipe: the recipe of all networks.
-        seed: the seed of all networks.
-        comparison: networks to plot by accuracy and parameters; without it the page has no such plot.
+    All networks were trained with the recipe and the seed. Without a `comparison` of networks by accuracy and
+    parameters, the page has no plot of it.
 
     Raises:
         OSError: the folder cannot be written.
@@ -58,6 +52,8 @@ def write_report(
         caption += f"measured on {comparison.machine.processor}."
         figures = {"accuracy-against-parameters": (pictures.accuracy_against_parameters(comparison), caption)}
         sections.append(f"<h2>Comparison with other networks</h2>\n{_write_figures(out, figures, '')}")
+    machine, versions = this_machine(), describe_versions(installed_versions("torch", "numpy"))
+    environment = f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}; {versions}."
     page = f"""<!doctype html>
 <html lang="en">
 <head>
@@ -73,11 +69,11 @@ def write_report(
 validation; test accuracy is measured on {len(test.labels):,} test images of MNIST.</p>
 {_summary(histories, test)}
 {"".join(sections)}
-<footer>{_environment()}</footer>
+<footer>{escape(environment)}</footer>
 </body>
 </html>
 """
-    path = out / PAGE_FILE
+    path = out / "index.html"
     write_bytes(path, page.encode())
     return path
 
@@ -146,8 +142,3 @@ def _summary(histories: Sequence[TrainingHistory], test: Split) -> str:
         rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
     heading = "".join(f"<th>{name}</th>" for name in _HEADINGS)
     return f"<table><thead><tr>{heading}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-
-
-def _environment() -> str:
-    machine, versions = this_machine(), describe_versions(installed_versions("torch", "numpy"))
-    return escape(f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}; {versions}.")

@@ -10,12 +10,11 @@ from torch import nn
 
 from mnist_edge.benchmark.comparison import Comparison
 from mnist_edge.data.mnist import DIGITS, Split
-from mnist_edge.evaluation.metrics import expected_calibration_error
+from mnist_edge.evaluation.metrics import CALIBRATION_BINS, expected_calibration_error
 from mnist_edge.report.history import TrainingHistory
 from mnist_edge.training.layers import layers_of
 
 _BLUE, _ORANGE, _GREY = "#1f6feb", "#d9730d", "#b6bec9"
-_CONFIDENCE_BINS = 15
 _SMOOTHED_BATCHES = 25
 _SHOWN_MISTAKES = 24
 _SHOWN_CHANNELS = 16
@@ -147,11 +146,11 @@ def reliability(history: TrainingHistory, test: Split) -> Figure:
     figure = Figure(figsize=(5.6, 4.2), layout="constrained")
     panel = figure.subplots()
     panel.plot([0, 1], [0, 1], color=_GREY, linewidth=1)
-    for low, high in pairwise(np.linspace(0, 1, _CONFIDENCE_BINS + 1)):
+    for low, high in pairwise(np.linspace(0, 1, CALIBRATION_BINS + 1)):
         inside = (confidence > low) & (confidence <= high)
         if inside.any():
             center, accuracy = (low + high) / 2, correct[inside].mean()
-            panel.bar(center, accuracy, width=0.9 / _CONFIDENCE_BINS, color=_BLUE)
+            panel.bar(center, accuracy, width=0.9 / CALIBRATION_BINS, color=_BLUE)
             count = f"{np.count_nonzero(inside):,}"
             panel.annotate(count, (center, accuracy), (0, 2), textcoords="offset points", ha="center", size=6)
     error = expected_calibration_error(confidence, correct)
