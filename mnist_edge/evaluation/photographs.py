@@ -6,7 +6,7 @@ mild.
 """
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -53,22 +53,21 @@ class Scene:
     jpeg_quality: tuple[int, int] = (80, 95)
 
 
-_PLAIN = Scene()
 PHOTOGRAPHS: dict[str, Scene] = {
-    "plain paper": _PLAIN,
-    "shadow": replace(_PLAIN, shading=0.3, shadow=0.45),
-    "ruled paper": replace(_PLAIN, ruling="ruled"),
-    "squared paper": replace(_PLAIN, ruling="squared"),
-    "form field": replace(_PLAIN, ruling="box", digit_height=(0.45, 0.6)),
-    "faint pencil": replace(_PLAIN, inks=("pencil",), opacity=(0.35, 0.7)),
-    "coloured pen": replace(_PLAIN, inks=("red", "green", "blue"), paper_level=(0.7, 0.95)),
-    "fine pen": replace(_PLAIN, pen_width=(0.5, 0.9)),
-    "marker": replace(_PLAIN, pen_width=(3.8, 4.8)),
-    "perspective": replace(_PLAIN, perspective=0.14, tilt_degrees=12.0),
-    "out of focus": replace(_PLAIN, blur=(0.012, 0.022)),
-    "low resolution": replace(_PLAIN, side_pixels=(26, 40), digit_height=(0.5, 0.8), blur=(0.01, 0.02)),
-    "dim and noisy": replace(_PLAIN, paper_level=(0.3, 0.5), noise=0.035, grain=0.02),
-    "strong JPEG": replace(_PLAIN, side_pixels=(70, 120), jpeg_quality=(12, 30)),
+    "plain paper": Scene(),
+    "shadow": Scene(shading=0.3, shadow=0.45),
+    "ruled paper": Scene(ruling="ruled"),
+    "squared paper": Scene(ruling="squared"),
+    "form field": Scene(ruling="box", digit_height=(0.45, 0.6)),
+    "faint pencil": Scene(inks=("pencil",), opacity=(0.35, 0.7)),
+    "coloured pen": Scene(inks=("red", "green", "blue"), paper_level=(0.7, 0.95)),
+    "fine pen": Scene(pen_width=(0.5, 0.9)),
+    "marker": Scene(pen_width=(3.8, 4.8)),
+    "perspective": Scene(perspective=0.14, tilt_degrees=12.0),
+    "out of focus": Scene(blur=(0.012, 0.022)),
+    "low resolution": Scene(side_pixels=(26, 40), digit_height=(0.5, 0.8), blur=(0.01, 0.02)),
+    "dim and noisy": Scene(paper_level=(0.3, 0.5), noise=0.035, grain=0.02),
+    "strong JPEG": Scene(side_pixels=(70, 120), jpeg_quality=(12, 30)),
 }
 
 
