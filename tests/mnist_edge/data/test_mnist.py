@@ -96,10 +96,7 @@ def test_a_gzip_bomb_does_not_fill_the_memory(tmp_path: Path) -> None:
     assert peak_bytes < 1_000_000
 
 
-@pytest.mark.parametrize(
-    "place",
-    ["{}.gz", "{}", "MNIST/raw/{}", "MNIST/raw/{}.gz"],
-)
+@pytest.mark.parametrize("place", ["{}.gz", "{}", "MNIST/raw/{}", "MNIST/raw/{}.gz"])
 def test_files_are_found_also_where_torchvision_puts_them(tmp_path: Path, place: str) -> None:
     path = tmp_path / place.format(LABEL_FILE.name)
     path.parent.mkdir(parents=True, exist_ok=True)
