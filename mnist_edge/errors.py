@@ -1,4 +1,4 @@
-"""The errors of training, export and benchmark. Each message says what is wrong and what to do.
+"""The errors of training, export and benchmark. Each message says what is wrong and, where it can, what to do.
 
     MnistEdgeError
     ├── DataError            the MNIST files are missing, damaged or cannot be downloaded

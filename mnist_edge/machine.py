@@ -60,7 +60,7 @@ def installed_versions(*packages: str) -> dict[str, str]:
 def describe_machine(machine: Machine) -> str:
     """Return the processor, its instruction sets and the number of cores as one phrase."""
     flags = f" with {', '.join(machine.flags)}" if machine.flags else ""
-    return f"{machine.processor}{flags}, {machine.cores} cores"
+    return f"{machine.processor}{flags}, {machine.cores} core{'' if machine.cores == 1 else 's'}"
 
 
 def describe_versions(versions: Mapping[str, str]) -> str:

@@ -147,8 +147,8 @@ def speed_table(path: Path = BENCHMARK) -> str:
             ]
             for contender in last_model
         ],
-        f"Speed: medians of {benchmark.rounds} interleaved rounds; cold start: median of 5; memory and processor share: "
-        f"one run; {benchmark.images:,} images of {benchmark.data_set}; {_conditions(benchmark)}.",
+        f"Speed: medians of {benchmark.rounds} interleaved rounds; cold start: median of 5; memory and processor "
+        f"share: one run; {benchmark.images:,} images of {benchmark.data_set}; {_conditions(benchmark)}.",
     )
     return f"{speed}\n\n{costs}"
 

@@ -58,7 +58,7 @@ def shot_noise(pixels: Pixels, generator: np.random.Generator) -> Pixels:
 
 
 def impulse_noise(pixels: Pixels, generator: np.random.Generator) -> Pixels:
-    """Replace 3 to 8 % of the pixels with black or white."""
+    """Replace 3 to 8% of the pixels with black or white."""
     replaced = generator.random(pixels.shape) < generator.uniform(0.03, 0.08)
     return np.where(replaced, generator.choice(np.array([0, 255], np.uint8), pixels.shape), pixels)
 

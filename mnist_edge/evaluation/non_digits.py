@@ -52,7 +52,7 @@ def gaussian_noise(generator: np.random.Generator) -> Pixels:
 
 
 def specks(generator: np.random.Generator) -> Pixels:
-    """Return black with 1 to 30 % white pixels."""
+    """Return black with 1 to 30% white pixels."""
     side = _side(generator)
     return ((generator.random((side, side)) < generator.uniform(0.01, 0.3)) * 255).astype(np.uint8)
 
@@ -65,12 +65,12 @@ def clouds(generator: np.random.Generator) -> Pixels:
 
 
 def letters(generator: np.random.Generator) -> Pixels:
-    """Print a letter."""
+    """Return a picture of a printed letter."""
     return _print(generator.choice(list(_LETTERS)), generator)
 
 
 def signs(generator: np.random.Generator) -> Pixels:
-    """Print a sign."""
+    """Return a picture of a printed sign."""
     return _print(generator.choice(list(_SIGNS)), generator)
 
 

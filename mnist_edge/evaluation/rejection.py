@@ -17,7 +17,7 @@ DIGITS_REJECTED = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 
 @dataclass(frozen=True)
 class RejectionPoint:
-    """Fractions rejected at one threshold: of digits, of blanks and noise, and of classes not seen in training."""
+    """Fractions rejected at one threshold: of digits, of blanks and noise, and of other non-digits."""
 
     reject_below: float
     digits: float

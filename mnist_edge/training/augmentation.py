@@ -1,4 +1,4 @@
-"""Augment digits, as other hands write and other devices record them, and make outliers: images without a digit.
+"""Make digits look written by other hands and recorded by other devices, and make outliers: images without a digit.
 
 All functions work on whole batches, float32 `[N, 1, 28, 28]` in 0..1, on the CPU, and draw their random numbers from
 the given generator: the same generator state gives the same batch.
@@ -88,7 +88,7 @@ def move(images: Tensor, settings: Augmentation, generator: Generator) -> Tensor
 def make_outliers(
     images: Tensor, labels: Tensor, letters: Tensor, count: int, settings: Augmentation, generator: Generator
 ) -> Tensor:
-    """Return `count` images that show no digit, made of letters, of a batch of digits, and from nothing.
+    """Return `count` images that show no digit: drawn from scratch, made of letters, or made of a batch's digits.
 
     The kinds are scribbles, letters, blots, noise, two digits on top of each other, two digits side by side, and digits
     turned by 90 degrees to either side.

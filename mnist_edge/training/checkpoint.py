@@ -69,7 +69,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         CheckpointError: the file does not exist, is damaged or has another format.
     """
     if not path.is_file():
-        raise CheckpointError(f"there is no checkpoint at {path}. Train one with: mnist-edge train")
+        raise CheckpointError(f"there is no checkpoint at {path}. Train one with: mnist-edge train MODEL")
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(_METADATA_KEY)

@@ -35,7 +35,7 @@ class MetricsTracker:
     def __init__(
         self, on_step: Callable[[Step], None], validate_every: int | None, validate: Callable[[], float]
     ) -> None:
-        """Call `validate` for the accuracy every so many steps (None: never) and after the last of each epoch."""
+        """Measure accuracy with `validate` every `validate_every` steps and after each epoch; if None, not at all."""
         self._on_step, self._validate_every, self._validate = on_step, validate_every, validate
 
     def start_epoch(self, epoch: int, steps: int) -> None:
@@ -67,7 +67,7 @@ class MetricsTracker:
 
 @contextmanager
 def training_log(folder: Path, title: str) -> Iterator[Callable[[Step], None]]:
-    """Return a function that logs every hundredth step, and the last of each epoch, to files in a folder.
+    """Yield a function that logs every hundredth step, and the last of each epoch, to files in a folder.
 
     The lines are appended to the log file under a title. If the package tensorboard is installed, the same metrics are
     also written as TensorBoard events.

@@ -84,8 +84,8 @@ def test_blank_and_noisy_images_show_no_digit(run: Run, samples: Path, tmp_path:
     done = run("predict", *files)
     assert (done.returncode, done.stderr) == (4, "")
     blank, noise, seven = done.stdout.splitlines()
-    assert "no digit, the image is blank" in blank
-    assert "no digit, noise: " in noise
+    assert "no digit (the image is blank" in blank
+    assert "no digit (noise: " in noise
     assert ": 7 (" in seven
     predictions = [json.loads(line) for line in run("predict", *files, "--json").stdout.splitlines()]
     assert [prediction["rejected"] is None for prediction in predictions] == [False, False, True]
