@@ -16,10 +16,7 @@ from onnx import ModelProto
 from export.graph import constants
 from mnist_edge.errors import CheckFailedError
 from mnist_edge.training.layers import Layer
-from mnist_edge.training.models import MAX_PARAMETERS
 
-MAX_BYTES = 100_000
-"""Largest size of an int8 file."""
 LARGEST_ACTIVATION = 255
 LARGEST_SUM = 32_767
 
@@ -65,7 +62,7 @@ def largest_pair_sum(weights: NDArray[np.int8], axis: int | None) -> int:
     return int(magnitudes.sum(axis=1).max(initial=0)) * LARGEST_ACTIVATION
 
 
-def check_parameters(layers: Iterable[Layer], max_parameters: int = MAX_PARAMETERS) -> int:
+def check_parameters(layers: Iterable[Layer], max_parameters: int) -> int:
     """Return a network's parameter count.
 
     Raises:
@@ -82,7 +79,7 @@ def check_parameters(layers: Iterable[Layer], max_parameters: int = MAX_PARAMETE
     return total
 
 
-def check_bytes(name: str, size_bytes: int, max_bytes: int = MAX_BYTES) -> None:
+def check_bytes(name: str, size_bytes: int, max_bytes: int) -> None:
     """Check the size of a file.
 
     Raises:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+import onnx
 from onnx import ModelProto
 
 from export import calibration
-from export.calibration import CALIBRATION_FILE, STRIDE, CalibrationTable, calibration_path
-from export.checks import MAX_BYTES, Certificate, check_bytes, check_parameters, check_saturation
+from export.calibration import CALIBRATION_FILE, STRIDE, calibration_path
+from export.checks import check_bytes, check_parameters, check_saturation
 from export.confidence import fit_confidence
 from export.graph import operators
 from export.manifest import (
@@ -39,12 +40,14 @@ from mnist_edge.training.recipes import Recipe
 from runtime import contract
 from runtime.contract import ARTIFACTS, FLOAT_FILE, GOLDEN_FILE, INT8_FILE, MANIFEST_FILE
 
+MAX_BYTES = 100_000
+"""Largest size of an int8 file."""
+
 
 @dataclass(frozen=True)
 class ExportReport:
     """What one export made and measured."""
 
-    name: str
     folder: Path
     parity: Parity
     manifest: Manifest
@@ -104,42 +107,24 @@ def export_checkpoints(
             if any(folder == report.folder for _, report in exports):
                 raise ArtifactError(f"{folder}: two checkpoints of {checkpoint.architecture} go there; export one")
             staged = stack.enter_context(staging(folder))
-            model = _build(checkpoint, path, max_parameters)
-            check_bytes(INT8_FILE, len(model.contents[INT8_FILE]), max_bytes)
-            manifest = _describe(model, folder, max_parameters)
-            for name, content in model.contents.items():
-                (staged / name).write_bytes(content)
-            write_manifest(staged, manifest)
-            report = ExportReport(checkpoint.architecture, folder, model.parity, manifest)
+            report = _export(checkpoint, path, staged, folder, max_parameters)
+            check_bytes(INT8_FILE, report.manifest.files[INT8_FILE].bytes, max_bytes)
             exports.append((staged, report))
         for staged, report in exports:
             publish(staged, report.folder)
     return [report for _, report in exports]
 
 
-@dataclass(frozen=True)
-class _CheckedModel:
-    """An exported network that passed its checks, and the contents of its files by name."""
-
-    checkpoint: Checkpoint
-    parameters: int
-    multiply_adds: int
-    table: CalibrationTable
-    operators: dict[str, dict[str, int]]
-    certificate: Certificate
-    parity: Parity
-    contents: dict[str, bytes]
-
-
-def _build(checkpoint: Checkpoint, path: Path, max_parameters: int) -> _CheckedModel:
-    layers = layers_of(checkpoint.model)
-    parameters = check_parameters(layers, max_parameters)
-    table = calibration.load_table(calibration_path(path), checkpoint.sha256)
+def _export(checkpoint: Checkpoint, path: Path, staged: Path, folder: Path, max_parameters: int) -> ExportReport:
+    """Write a checked export to `staged`, with the measurements of the manifest in `folder` that hold for its files."""
+    layers, facts = layers_of(checkpoint.model), checkpoint.facts
+    parameters, multiply_adds = check_parameters(layers, max_parameters), total_multiply_adds(layers)
+    table_path = calibration_path(path)
+    table = calibration.load_table(table_path, checkpoint.sha256)
     float_onnx = to_float_onnx(checkpoint.model)
     int8_onnx = quantize(float_onnx, table)
     certificate = check_saturation(int8_onnx)
     parity = check_parity(checkpoint.model, float_onnx, int8_onnx)
-    multiply_adds = total_multiply_adds(layers)
     metadata = {
         "mnist_edge.architecture": checkpoint.architecture,
         contract.PARAMETERS_KEY: str(parameters),
@@ -149,50 +134,36 @@ def _build(checkpoint: Checkpoint, path: Path, max_parameters: int) -> _CheckedM
         "mnist_edge.output": "logits: float32 [N, 10]",
         contract.TEMPERATURE_KEY: str(table.confidence.temperature),
         contract.REJECT_BELOW_KEY: str(table.confidence.reject_below),
-        "mnist_edge.recipe": f"{checkpoint.facts.recipe['name']}, seed {checkpoint.facts.seed}",
+        "mnist_edge.recipe": f"{facts.recipe['name']}, seed {facts.seed}",
     }
     contents = {
         FLOAT_FILE: _serialize(float_onnx, metadata),
         INT8_FILE: _serialize(int8_onnx, metadata),
         GOLDEN_FILE: golden_file(checkpoint.model, int8_onnx),
         CHECKPOINT_FILE: path.read_bytes(),
-        CALIBRATION_FILE: calibration_path(path).read_bytes(),
+        CALIBRATION_FILE: table_path.read_bytes(),
     }
     counts = {FLOAT_FILE: operators(float_onnx), INT8_FILE: operators(int8_onnx)}
-    return _CheckedModel(checkpoint, parameters, multiply_adds, table, counts, certificate, parity, contents)
-
-
-def _serialize(model: ModelProto, metadata: dict[str, str]) -> bytes:
-    """Return a model's bytes with this metadata, which describes the file when it is apart from its folder."""
-    del model.metadata_props[:]
-    for key, value in metadata.items():
-        model.metadata_props.add(key=key, value=value)
-    content: bytes = model.SerializeToString(deterministic=True)
-    return content
-
-
-def _describe(model: _CheckedModel, folder: Path, max_parameters: int) -> Manifest:
-    """Return a model's manifest, with the measurements of the folder's former manifest that hold for its files."""
-    facts, subset = model.checkpoint.facts, model.table.subset
     files = {
-        name: FileEntry(hashlib.sha256(content).hexdigest(), len(content), model.operators.get(name))
-        for name, content in model.contents.items()
+        name: FileEntry(hashlib.sha256(content).hexdigest(), len(content), counts.get(name))
+        for name, content in contents.items()
     }
     recorded = read_manifest(folder).accuracy if (folder / MANIFEST_FILE).exists() else {}
-    return Manifest(
+    subset = table.subset
+    manifest = Manifest(
         format=1,
-        name=model.checkpoint.architecture,
-        architecture=type(model.checkpoint.model).__name__,
-        parameters=model.parameters,
+        name=checkpoint.architecture,
+        architecture=type(checkpoint.model).__name__,
+        parameters=parameters,
         max_parameters=max_parameters,
-        multiply_adds=model.multiply_adds,
+        multiply_adds=multiply_adds,
         opset=OPSET,
         input=INPUT_CONTRACT,
         output=OUTPUT_CONTRACT,
         training=Training(facts.recipe, facts.seed),
-        calibration=f"{model.table.method} over {subset.images:,} images, every {subset.stride}th of {subset.data_set}",
-        confidence=model.table.confidence,
-        certificate=model.certificate,
+        calibration=f"{table.method} over {subset.images:,} images, every {subset.stride}th of {subset.data_set}",
+        confidence=table.confidence,
+        certificate=certificate,
         files=files,
         golden=Golden(GOLDEN_FILE, {FLOAT_FILE: FLOAT_TOLERANCE, INT8_FILE: INT8_GOLDEN_TOLERANCE}),
         accuracy={
@@ -200,3 +171,14 @@ def _describe(model: _CheckedModel, folder: Path, max_parameters: int) -> Manife
         },
         versions=installed_versions("torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
     )
+    for name, content in contents.items():
+        (staged / name).write_bytes(content)
+    write_manifest(staged, manifest)
+    return ExportReport(folder, parity, manifest)
+
+
+def _serialize(model: ModelProto, metadata: dict[str, str]) -> bytes:
+    """Return a model's bytes with this metadata, which describes the file when it is apart from its folder."""
+    onnx.helper.set_model_props(model, metadata)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content

@@ -98,7 +98,12 @@ def layers_of_graph(model: ModelProto) -> list[Layer]:
         for value in (*graph.input, *graph.value_info, *graph.output)
     }
     arrays = constants(graph)
-    arrays |= {node.output[0]: array for node in graph.node for array in _constant_node_value(node)}
+    arrays |= {
+        node.output[0]: numpy_helper.to_array(attribute.t)
+        for node in graph.node
+        for attribute in node.attribute
+        if (node.op_type, attribute.name) == ("Constant", "value")
+    }
     # The constants behind each value that the graph stores: the value itself, or what a DequantizeLinear reads.
     stored = {name: [name] for name in arrays}
     stored |= {
@@ -129,13 +134,6 @@ def layers_of_graph(model: ModelProto) -> list[Layer]:
             )
         )
     return layers
-
-
-def _constant_node_value(node: NodeProto) -> list[NDArray[Any]]:
-    """Return the tensor of a `Constant` node; an empty list for other nodes."""
-    if node.op_type != "Constant":
-        return []
-    return [numpy_helper.to_array(attribute.t) for attribute in node.attribute if attribute.name == "value"]
 
 
 def _parameters(node: NodeProto, values: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:

@@ -36,12 +36,9 @@ _VERSIONS = {
 def to_litert(model: ModelProto) -> bytes:
     """Convert a graph that onnxruntime's `quantize_static` wrote with its default settings.
 
-    Args:
-        model: a graph in QDQ format with signed 8-bit activations that consists of 3×3 convolutions with
-            padding 1, 2×2 max-pooling, global average pooling and linear layers.
-
-    Returns:
-        The content of a `.tflite` file with int8 input `[N, 28, 28, 1]`, pixel - 128, and int8 output `[N, 10]`.
+    The graph has signed 8-bit activations in QDQ format and consists of 3×3 convolutions with padding 1, 2×2
+    max-pooling, global average pooling and linear layers. The result is the content of a `.tflite` file with int8
+    input `[N, 28, 28, 1]`, pixel - 128, and int8 output `[N, 10]`.
 
     Raises:
         ArtifactError: the graph contains another operator, or unsigned activations.
@@ -59,8 +56,7 @@ class _Conversion:
         self.quantized_by = {node.input[0]: node for node in self.nodes if node.op_type == "QuantizeLinear"}
         self.dequantized_by = {node.output[0]: node for node in self.nodes if node.op_type == "DequantizeLinear"}
         self.value_of = {node.input[0]: value for value, node in self.dequantized_by.items()}
-        self.subgraph = schema.SubGraphT()
-        self.subgraph.tensors, self.subgraph.operators = [], []
+        self.subgraph = schema.SubGraphT(tensors=[], operators=[])
         self.buffers = [schema.BufferT()]  # buffer 0 marks tensors without constant values
         self.tensors: dict[str, int] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
@@ -72,18 +68,23 @@ class _Conversion:
             if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
                 getattr(self, f"_{node.op_type.lower()}", self._unknown)(node)
         self.subgraph.inputs, self.subgraph.outputs = [image], [len(self.subgraph.tensors) - 1]
-        file = schema.ModelT()
-        file.version, file.description = _SCHEMA_VERSION, INPUT
-        file.subgraphs, file.buffers = [self.subgraph], self.buffers
-        file.operatorCodes = [_code(operator, version) for operator, version in _VERSIONS.items()]
+        codes = [
+            schema.OperatorCodeT(deprecatedBuiltinCode=operator, builtinCode=operator, version=version)
+            for operator, version in _VERSIONS.items()
+        ]
+        file = schema.ModelT(
+            version=_SCHEMA_VERSION,
+            description=INPUT,
+            operatorCodes=codes,
+            subgraphs=[self.subgraph],
+            buffers=self.buffers,
+        )
         builder = flatbuffers.Builder()
         builder.Finish(file.Pack(builder), _IDENTIFIER)
         return bytes(builder.Output())
 
     def _conv(self, node: NodeProto) -> None:
-        options = schema.Conv2DOptionsT()
-        options.padding = schema.Padding.SAME
-        options.strideW = options.strideH = options.dilationWFactor = options.dilationHFactor = 1
+        options = schema.Conv2DOptionsT(padding=schema.Padding.SAME, strideW=1, strideH=1)
         weights = self._constant(node.input[1])[0].transpose(0, 2, 3, 1)
         shape = (*self.shapes[node.input[0]][:3], len(weights))
         self._add_linear(_OPERATOR.CONV_2D, options, node, weights, shape)
@@ -94,8 +95,7 @@ class _Conversion:
         if len(before) == 4:  # flattened as channels × rows × columns; LiteRT flattens rows × columns × channels
             _, rows, columns, channels = before
             weights = weights.reshape(-1, channels, rows, columns).transpose(0, 2, 3, 1).reshape(len(weights), -1)
-        options = schema.FullyConnectedOptionsT()
-        self._add_linear(_OPERATOR.FULLY_CONNECTED, options, node, weights, (1, len(weights)))
+        self._add_linear(_OPERATOR.FULLY_CONNECTED, schema.FullyConnectedOptionsT(), node, weights, (1, len(weights)))
 
     def _add_linear(
         self, operator: int, options: Any, node: NodeProto, weights: NDArray[np.int8], shape: tuple[int, ...]
@@ -111,9 +111,9 @@ class _Conversion:
         self._add_operator(operator, options, node, constants, shape)
 
     def _maxpool(self, node: NodeProto) -> None:
-        options = schema.Pool2DOptionsT()
-        options.padding = schema.Padding.VALID
-        options.strideW = options.strideH = options.filterWidth = options.filterHeight = 2
+        options = schema.Pool2DOptionsT(
+            padding=schema.Padding.VALID, strideW=2, strideH=2, filterWidth=2, filterHeight=2
+        )
         _, rows, columns, channels = self.shapes[node.input[0]]
         self._add_operator(_OPERATOR.MAX_POOL_2D, options, node, [], (1, rows // 2, columns // 2, channels))
 
@@ -133,12 +133,13 @@ class _Conversion:
     def _add_operator(
         self, operator: int, options: Any, node: NodeProto, constants: list[int], shape: tuple[int, ...]
     ) -> None:
-        added = schema.OperatorT()
-        added.opcodeIndex = list(_VERSIONS).index(operator)
-        added.builtinOptions = options
-        added.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
-        added.inputs = [self.tensors[node.input[0]], *constants]
-        added.outputs = [self._add_activation(self.quantized_by[node.output[0]], shape)]
+        added = schema.OperatorT(
+            opcodeIndex=list(_VERSIONS).index(operator),
+            inputs=[self.tensors[node.input[0]], *constants],
+            outputs=[self._add_activation(self.quantized_by[node.output[0]], shape)],
+            builtinOptionsType=getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T")),
+            builtinOptions=options,
+        )
         self.subgraph.operators.append(added)
 
     def _add_activation(self, quantize: NodeProto, shape: tuple[int, ...]) -> int:
@@ -157,9 +158,7 @@ class _Conversion:
         """Add a constant tensor with `scales` along its first axis, and return its index."""
         zero_points = None if scales is None else np.zeros(len(scales))
         tensor = _tensor(name, values.shape, str(values.dtype), scales, zero_points)
-        buffer = schema.BufferT()
-        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
-        self.buffers.append(buffer)
+        self.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
         tensor.buffer = len(self.buffers) - 1
         self.subgraph.tensors.append(tensor)
         return len(self.subgraph.tensors) - 1
@@ -173,18 +172,9 @@ class _Conversion:
 def _tensor(
     name: str, shape: Sequence[int], dtype: str, scales: NDArray[Any] | None, zero_points: NDArray[Any] | None
 ) -> Any:
-    tensor = schema.TensorT()
-    tensor.name, tensor.shape, tensor.buffer, tensor.hasRank = name, list(shape), 0, True
-    tensor.type = getattr(schema.TensorType, dtype.upper())
+    tensor = schema.TensorT(name=name, shape=list(shape), type=getattr(schema.TensorType, dtype.upper()), hasRank=True)
     if scales is not None and zero_points is not None:
-        tensor.quantization = schema.QuantizationParametersT()
-        tensor.quantization.scale = scales.astype(np.float32)
-        tensor.quantization.zeroPoint = zero_points.astype(np.int64)
+        tensor.quantization = schema.QuantizationParametersT(
+            scale=scales.astype(np.float32), zeroPoint=zero_points.astype(np.int64)
+        )
     return tensor
-
-
-def _code(operator: int, version: int) -> Any:
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = operator
-    code.version = version
-    return code

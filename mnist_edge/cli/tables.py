@@ -57,7 +57,7 @@ def export(out: Path, reports: "Sequence[ExportReport]", max_parameters: int, ma
     yield Table(
         f"Exported to {out}",
         [
-            ("file", [f"{report.name}/{file}" for report, file in files]),
+            ("file", [f"{report.manifest.name}/{file}" for report, file in files]),
             ("parameters", [report.manifest.parameters for report, _ in files]),
             ("bytes", [report.manifest.files[file].bytes for report, file in files]),
             ("largest logit difference", differences),
@@ -67,7 +67,8 @@ def export(out: Path, reports: "Sequence[ExportReport]", max_parameters: int, ma
     )
     for report in reports:
         operators = report.manifest.files[INT8_FILE].operators or {}
-        yield f"{report.name} int8 operators: {', '.join(f'{count} {kind}' for kind, count in operators.items())}"
+        counts = ", ".join(f"{count} {kind}" for kind, count in operators.items())
+        yield f"{report.manifest.name} int8 operators: {counts}"
     yield f"Budget: fewer than {max_parameters:,} parameters, at most {max_bytes:,} bytes of int8: kept."
     yield f"Parity with PyTorch on {reports[0].parity.images} drawn digits: kept."
 
