@@ -77,13 +77,13 @@ def ablation_table(path: Path = ABLATIONS) -> str:
     ablations = load_results(path, Comparison)
     base = ablations.networks[0]
     rows = []
-    for claim in claims(len(base.trials)):
-        network = ablations.network(claim.plan.name)
+    for claim, plan in claims(len(base.trials)).items():
+        network = ablations.network(plan.name)
         difference = f"{100 * (network.mean - base.mean):+.2f} ± {100 * _standard_error(network, base):.2f}"
         rows.append(
             [
-                claim.claim,
-                claim.plan.name,
+                claim,
+                plan.name,
                 f"{network.parameters:,}",
                 _mean(network),
                 f"{network.lowest:.2%}",

@@ -118,17 +118,9 @@ def compare(
     """Train every plan with each of its seeds and save each result as soon as it is known.
 
     Training runs share the cores: one process per core, or `processes`, and as many threads in each as leave no core
-    with two. Trials in the results file are not repeated if recipe, machine and versions are the same. Results of other
-    plans are kept.
-
-    Args:
-        plans: what to train; plans alternate seed by seed, so that all are exposed to the same background load.
-        training: images to train on.
-        test: images to measure accuracy on.
-        results: the results file to update.
-        checkpoints: folder that receives `NAME.safetensors` of seed 0.
-        processes: the number of training runs at once.
-        progress: shows the remaining training runs.
+    with two. Plans alternate seed by seed, so that all are exposed to the same background load. Trials in the results
+    file are not repeated if recipe, machine and versions are the same. Results of other plans are kept. The folder
+    `checkpoints` receives `NAME.safetensors` of seed 0.
 
     Raises:
         BenchmarkError: the results file holds something else.

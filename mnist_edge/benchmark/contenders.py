@@ -29,16 +29,12 @@ _CALIBRATION_BATCH = 100
 
 
 def contenders(artifacts: Path, training: Split | None, folder: Path) -> tuple[list[Contender], dict[str, str]]:
-    """Build every contender whose packages are installed and whose source file is there.
+    """Build every contender whose packages are installed and whose source file is in the model folder `artifacts`.
 
-    Args:
-        artifacts: the folder of one model; an installed package has the int8 file alone, a checkout and
-            `mnist-edge export` also the float file and the checkpoint.
-        training: images to calibrate plain int8 models on; None uses digits drawn by code.
-        folder: receives converted models.
-
-    Returns:
-        The contenders, this project's own first, and what adds each missing one, by name.
+    An installed package has the int8 file alone, a checkout and `mnist-edge export` also the float file and the
+    checkpoint. Plain int8 models are calibrated on 1,000 `training` images, or digits drawn by code if it is None.
+    Returns the contenders, this project's own first, and what adds each missing one, by name; `folder` receives
+    converted models.
 
     Raises:
         ArtifactError: the folder lacks the int8 model.
@@ -70,7 +66,10 @@ def contenders(artifacts: Path, training: Split | None, folder: Path) -> tuple[l
             built.append(Contender(name, engine, model, files, package))
     models = {contender.model for contender in built}
     if plain in models:
-        quantize_with_defaults(float_model, plain, _calibration_images(training))
+        if training is None:
+            training = draw_digits(_CALIBRATION_IMAGES, seed=1)  # seed 0 draws the images that are measured on
+        stride = max(1, len(training.images) // _CALIBRATION_IMAGES)
+        quantize_with_defaults(float_model, plain, training.images[::stride, None])
     if litert in models:
         import onnx
 
@@ -93,13 +92,6 @@ def _what_adds(source: Path, modules: Sequence[str]) -> str:
     if not source.is_file():
         steps.append(f"a model folder that holds {source.name}, from a checkout or mnist-edge export")
     return ", and ".join(steps)
-
-
-def _calibration_images(training: Split | None) -> NDArray[np.uint8]:
-    """Return evenly spaced training images, 1,000 of MNIST's 60,000, uint8 `[N, 1, 28, 28]`."""
-    if training is None:
-        training = draw_digits(_CALIBRATION_IMAGES, seed=1)  # seed 0 draws the images that are measured on
-    return training.images[:: max(1, len(training.images) // _CALIBRATION_IMAGES), None]
 
 
 def quantize_with_defaults(model: Path, out: Path, images: NDArray[np.uint8]) -> None:

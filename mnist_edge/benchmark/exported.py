@@ -26,15 +26,10 @@ def measure_int8(
     test: Split,
     on_network: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Int8Result]:
-    """Export checkpoints of any size and measure each int8 file.
+    """Export checkpoints of any size, calibrated on `training`, and measure each int8 file on `test`, by network name.
 
-    Latencies are medians over interleaved rounds, one image at a time on one thread.
-
-    Args:
-        checkpoints: by network name.
-        training: images to calibrate activation ranges on.
-        test: images to measure accuracy and latency on.
-        on_network: called with each network's name before its export.
+    Latencies are medians over interleaved rounds, one image at a time on one thread. `on_network` is called with each
+    network's name before its export.
     """
     predictors: dict[str, Predictor] = {}
     sizes_bytes: dict[str, int] = {}

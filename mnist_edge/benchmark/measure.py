@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -54,14 +55,6 @@ class _ColdStarts:
     digits: list[int]
 
 
-@dataclass(frozen=True)
-class _WarmRun:
-    """The processor share of one contender and its microseconds per image, by batch size and round."""
-
-    processor_share: float
-    microseconds: dict[int, list[float]]
-
-
 def count_steps(contenders: int, threads: Sequence[int], rounds: int) -> int:
     """Return how many steps `measure` reports."""
     return COLD_STARTS + len(threads) * (contenders + rounds)
@@ -76,18 +69,10 @@ def measure(
     rounds: int,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[ContenderResult], dict[str, str]]:
-    """Measure contenders on the same images.
+    """Measure contenders on the same images, at least 256; the first contender is the baseline of all ratios.
 
-    Args:
-        contenders: the first is the baseline of all ratios.
-        test: at least 256 labeled images.
-        folder: receives a file of the images.
-        threads: thread counts to measure one after the other; accuracy and cold starts use the first.
-        rounds: how many rounds to run with each thread count.
-        on_step: called with a description before each step.
-
-    Returns:
-        The results, and the errors of contenders that could not start or classify the images, by name.
+    Thread counts are measured one after the other; accuracy and cold starts use the first. `folder` receives a file
+    of the images. Returns the results, and the errors of contenders that could not start or classify, by name.
 
     Raises:
         BenchmarkError: the baseline could not start, or a contender failed later.
@@ -106,11 +91,16 @@ def measure(
             bytes=sum(path.stat().st_size for path in contender.files),
             cold_start_seconds=Spread.of(starts[contender.name].seconds),
             peak_bytes=starts[contender.name].peak_bytes,
-            processor_shares={str(count): run[contender.name].processor_share for count, run in runs.items()},
+            processor_shares={str(count): shares[contender.name] for count, (shares, _) in runs.items()},
             timings=tuple(
-                Timing(count, batch, Spread.of(values), _speedup(run[baseline].microseconds[batch], values))
-                for count, run in runs.items()
-                for batch, values in run[contender.name].microseconds.items()
+                Timing(
+                    count,
+                    batch,
+                    Spread.of(times[contender.name]),
+                    speedup=float(np.median(np.divide(times[baseline], times[contender.name]))),
+                )
+                for count, (_, microseconds) in runs.items()
+                for batch, times in microseconds.items()
             ),
         )
         for contender in started
@@ -144,28 +134,26 @@ def _measure_cold_starts(
 
 def _run_side_by_side(
     contenders: Sequence[Contender], threads: int, images: Path, rounds: int, on_step: Callable[[str], None]
-) -> dict[str, _WarmRun]:
-    """Keep all contenders open, stop all but the one being measured, and return the measurements by name."""
-    runs: dict[str, _WarmRun] = {}
+) -> tuple[dict[str, float], dict[int, dict[str, list[float]]]]:
+    """Keep all contenders open and stop all but the one being measured.
+
+    Returns the processor shares by name, and the microseconds per image of each round by batch size and name.
+    """
+    shares: dict[str, float] = {}
+    microseconds: dict[int, dict[str, list[float]]] = {batch: defaultdict(list) for batch in BATCHES}
     with ExitStack() as stack:
         workers = {contender.name: stack.enter_context(_Worker(contender, threads, images)) for contender in contenders}
         for name, worker in workers.items():
             on_step(f"{name}, threads: {threads}")
-            share = worker.ask(command="pace", per_second=PER_SECOND, seconds=PACE_SECONDS)
-            runs[name] = _WarmRun(share, {batch: [] for batch in BATCHES})
+            shares[name] = worker.ask(command="pace", per_second=PER_SECOND, seconds=PACE_SECONDS)
             for batch in BATCHES:  # some engines compile for each batch size
                 worker.ask(command="time", batch=batch, seconds=0.0)
         for index in range(1, rounds + 1):
             on_step(f"round {index} of {rounds}")
             for batch in BATCHES:
                 for name, worker in workers.items():
-                    microseconds = worker.ask(command="time", batch=batch, seconds=ROUND_SECONDS)
-                    runs[name].microseconds[batch].append(microseconds)
-    return runs
-
-
-def _speedup(baseline: Sequence[float], microseconds: Sequence[float]) -> float:
-    return float(np.median(np.divide(baseline, microseconds)))
+                    microseconds[batch][name].append(worker.ask(command="time", batch=batch, seconds=ROUND_SECONDS))
+    return shares, microseconds
 
 
 class _Worker:

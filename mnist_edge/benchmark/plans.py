@@ -1,6 +1,6 @@
 """The trainings that `mnist-edge compare` and `mnist-edge ablate` run."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from mnist_edge.benchmark.comparison import Plan
@@ -8,44 +8,38 @@ from mnist_edge.training.recipes import find_recipe
 
 USUAL_EPOCHS = {"v1": 20, "v2": 20, "lenet5": 20, "cnn": 12, "resnet18": 10}
 """Epochs that published examples and papers train for on MNIST."""
-_SLOW = ("resnet18",)
-"""Networks that take minutes per epoch; they get at most `_SLOW_SEEDS`."""
-_SLOW_SEEDS = 3
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A claim about the reference's V2, and the plan that trains V2 without the claimed feature."""
-
-    claim: str
-    plan: Plan
+_SLOW = "resnet18"
+"""Takes minutes per epoch and gets at most `_FEW_SEEDS`."""
+_FEW_SEEDS = 3
 
 
 def compared_plans(seeds: int, full: bool = False) -> list[Plan]:
     """Return the plans of `mnist-edge compare`: V1 and V2 with both recipes, and other networks, in one epoch.
 
-    Args:
-        seeds: how many for each network; slow networks get at most three.
-        full: also train each network for its usual number of epochs, with up to three seeds, slow ones with one.
+    ResNet-18 gets at most three seeds. With `full`, each network is also trained for its usual number of epochs, with
+    at most three seeds, ResNet-18 with one.
     """
     plans = [
         Plan(f"{network} {recipe}", find_recipe(network, recipe), seeds)
         for network in ("v1", "v2")
         for recipe in ("reference", "onepass")
     ]
-    few_seeds = min(seeds, _SLOW_SEEDS)
+    few_seeds = min(seeds, _FEW_SEEDS)
     plans += [
-        Plan(f"{network} onepass", find_recipe(network, "onepass"), few_seeds if network in _SLOW else seeds)
+        Plan(f"{network} onepass", find_recipe(network, "onepass"), few_seeds if network == _SLOW else seeds)
         for network in ("lenet5", "cnn", "resnet18")
     ]
     for network, epochs in USUAL_EPOCHS.items() if full else ():
         recipe = replace(find_recipe(network, "onepass"), epochs=epochs)
-        plans.append(Plan(f"{network} onepass, {epochs} epochs", recipe, 1 if network in _SLOW else few_seeds))
+        plans.append(Plan(f"{network} onepass, {epochs} epochs", recipe, 1 if network == _SLOW else few_seeds))
     return plans
 
 
-def claims(seeds: int) -> list[Claim]:
-    """Return the reference's claims about V2; the first is V2 unchanged, the baseline of the others."""
+def claims(seeds: int) -> dict[str, Plan]:
+    """Map each of the reference's claims about V2 to the plan that trains V2 without the claimed feature.
+
+    The first plan is V2 unchanged, the baseline of the others.
+    """
     plans: dict[str, tuple[str, dict[str, Any]]] = {
         "V2 as the reference has it": ("v2 reference", {}),
         "Global average pooling: a linear layer on the same features has 31,360 weights in the place of 640": (
@@ -63,4 +57,4 @@ def claims(seeds: int) -> list[Claim]:
         "One epoch, not ten": ("ten epochs", {"epochs": 10}),
     }
     reference = find_recipe("v2", "reference")
-    return [Claim(claim, Plan(name, replace(reference, **changes), seeds)) for claim, (name, changes) in plans.items()]
+    return {claim: Plan(name, replace(reference, **changes), seeds) for claim, (name, changes) in plans.items()}

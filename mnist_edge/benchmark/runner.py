@@ -20,12 +20,8 @@ def benchmark_models(
 ) -> Benchmark:
     """Measure models beside every other engine that is installed. Needs only the base packages.
 
-    Args:
-        folders: the folder of each model, by the name that its results get.
-        training: images to calibrate plain int8 models on; None uses digits drawn by code.
-        test: images to measure on; None uses 500 digits drawn by code.
-        rounds: how often to repeat each measurement.
-        progress: shows the steps of each model.
+    `folders` maps the name that a model's results get to its folder. Without `training` and `test` images, digits drawn
+    by code calibrate the plain int8 models and are measured on.
 
     Raises:
         ArtifactError: a folder lacks its int8 model.

@@ -37,14 +37,7 @@ _MEAN, _DEVIATION = (0.1307,), (0.3081,)
 def benchmark_training(
     models: Sequence[str], directory: Path, rounds: int, progress: StepProgress
 ) -> TrainingBenchmark:
-    """Measure one epoch of each model with the recipe `reference`, trained in every way.
-
-    Args:
-        models: names of architectures.
-        directory: folder with the four MNIST files.
-        rounds: how often to repeat each measurement.
-        progress: shows the steps.
-    """
+    """Measure one epoch of each architecture with the recipe `reference`; `directory` holds the four MNIST files."""
     machine = this_machine()
     with progress("training", len(models) * rounds * len(WAYS)) as on_step:
         timings = {
@@ -74,13 +67,6 @@ def measure_training(
     """Train one epoch in each of the `WAYS`, alternating, with a new seed in every round.
 
     Each training runs in its own process, so that none inherits another's memory or settings.
-
-    Args:
-        recipe: the hyperparameters.
-        directory: folder with the four MNIST files.
-        threads: number of PyTorch threads.
-        rounds: how often to train in each way.
-        on_step: called with a description before each training.
     """
     runs: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
     for seed in range(rounds):

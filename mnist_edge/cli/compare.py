@@ -62,7 +62,7 @@ def ablate(
     from mnist_edge.cli import tables
     from mnist_edge.files import results_document
 
-    comparison = _compare([claim.plan for claim in claims(seeds)], data, results, out, processes)
+    comparison = _compare(list(claims(seeds).values()), data, results, out, processes)
     Output(as_json).result(results_document(comparison), tables.comparison(comparison))
 
 

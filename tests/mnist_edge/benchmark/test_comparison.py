@@ -184,7 +184,7 @@ def test_compared_networks_have_the_published_parameters(name: str, parameters: 
 
 
 def test_plans_have_unique_names_and_cover_all_networks() -> None:
-    plans = compared_plans(10, full=True) + [claim.plan for claim in claims(5)[1:]]
+    plans = compared_plans(10, full=True) + list(claims(5).values())[1:]
     assert len({plan.name for plan in plans}) == len(plans)
     assert {plan.recipe.architecture for plan in plans} == set(ARCHITECTURES)
     assert set(USUAL_EPOCHS) == {"v1", "v2", "lenet5", "cnn", "resnet18"}
@@ -206,7 +206,7 @@ def test_a_new_trial_is_within_four_deviations_of_the_mean(
 
 
 def test_committed_comparisons_used_the_current_recipes() -> None:
-    for path, plans in ((COMPARISON, compared_plans(10, full=True)), (ABLATIONS, [claim.plan for claim in claims(5)])):
+    for path, plans in ((COMPARISON, compared_plans(10, full=True)), (ABLATIONS, list(claims(5).values()))):
         comparison = load_results(path, Comparison)
         for plan in plans:
             network = comparison.network(plan.name)
