@@ -54,13 +54,10 @@ class ExportReport:
 
 
 def calibrate(checkpoint_path: Path, training: Split) -> Path:
-    """Record a checkpoint's activation ranges and fit its confidence; write both to the table beside it.
+    """Record a checkpoint's activation ranges and fit its confidence; return the path of the table beside it.
 
     Temperature and threshold are fitted on the int8 model's logits for the images that the training held out, or for
     every 60th training image if it held out none.
-
-    Returns:
-        The path of the table.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.

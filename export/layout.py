@@ -70,13 +70,9 @@ def lay_out(model: ModelProto) -> ModelProto:
 
 
 def block_weights(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Place the weights of a 3×3 convolution of one channel in the kernel of step 3 above.
+    """Place the weights `[C, 1, 3, 3]` of a convolution in the kernel `[8C, 4, 4, 3]` of step 3 above.
 
-    Args:
-        weights: `[C, 1, 3, 3]`.
-
-    Returns:
-        `[8C, 4, 4, 3]`: output channels in the order py, px, w, c; input channels; kernel rows; kernel blocks.
+    Its axes are output channels in the order py, px, w, c; input channels; kernel rows; kernel blocks.
     """
     kernel = np.zeros((2, 2, WINDOWS, len(weights), BLOCK, 4, 3), np.float32)
     for py, px, window, row, column in np.ndindex(2, 2, WINDOWS, 3, 3):  # row is dy + 1, column is dx + 1

@@ -4,7 +4,7 @@ An interrupted comparison resumes from its results file.
 """
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -141,12 +141,24 @@ def compare(
     ]
     if not pending:
         return comparison
-    with progress("trainings", len(pending)) as on_trial:
-        for name, trial in _run_trials(pending, training, test, checkpoints, at_once, threads):
-            on_trial(f"{name}, seed {trial.seed}: {trial.accuracy:.2%}, {trial.seconds:.0f} s")
-            networks[name] = replace(networks[name], trials=tuple(sorted((*networks[name].trials, trial))))
-            comparison = replace(comparison, networks=tuple(networks.values()))
-            save_results(results, comparison)
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    with (
+        progress("trainings", len(pending)) as on_trial,
+        ProcessPoolExecutor(at_once, get_context("spawn")) as executor,
+    ):
+        running = {
+            executor.submit(run_trial, plan, seed, training, test, checkpoints, threads): plan.name
+            for plan, seed in pending
+        }
+        try:
+            for future in as_completed(running):
+                name, trial = running[future], future.result()
+                on_trial(f"{name}, seed {trial.seed}: {trial.accuracy:.2%}, {trial.seconds:.0f} s")
+                networks[name] = replace(networks[name], trials=tuple(sorted((*networks[name].trials, trial))))
+                comparison = replace(comparison, networks=tuple(networks.values()))
+                save_results(results, comparison)
+        finally:
+            executor.shutdown(cancel_futures=True)
     return comparison
 
 
@@ -187,20 +199,3 @@ def _with_earlier(comparison: Comparison, earlier: Comparison, checkpoints: Path
         else:
             networks[network.name] = replace(network, trials=former.trials, int8=former.int8)
     return replace(comparison, networks=tuple(networks.values()))
-
-
-def _run_trials(
-    trials: Sequence[tuple[Plan, int]], training: Split, test: Split, checkpoints: Path, processes: int, threads: int
-) -> Iterator[tuple[str, Trial]]:
-    """Run trials in processes and yield each with the name of its plan when it is done."""
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    executor = ProcessPoolExecutor(processes, get_context("spawn"))
-    try:
-        running = {
-            executor.submit(run_trial, plan, seed, training, test, checkpoints, threads): plan.name
-            for plan, seed in trials
-        }
-        for future in as_completed(running):
-            yield running[future], future.result()
-    finally:
-        executor.shutdown(cancel_futures=True)

@@ -63,12 +63,18 @@ def test_a_training_benchmark_survives_a_round_trip(training_benchmark: Training
     assert load_results(tmp_path / "results.json", TrainingBenchmark) == training_benchmark
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"kind": "Benchmark", "format": 1}', '{"kind": 1, "format": 2}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "{}", '{"kind": 1, "format": 2}'),
+        *('{"kind": "Benchmark", "format": 1}', '{"kind": "Comparison", "format": 1}'),
+    ],
+)
 def test_other_files_are_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     path.write_text(content)
     for kind in (Benchmark, TrainingBenchmark, Comparison):
-        with pytest.raises(BenchmarkError, match="Measure again"):
+        with pytest.raises(BenchmarkError, match=r"holds no results.*Measure again"):
             load_results(path, kind)
 
 
