@@ -75,16 +75,12 @@ def measure_training(
             train_once = _train_here if processes is None else partial(_train_with_data_loader, processes=processes)
             with ProcessPoolExecutor(1, get_context("spawn")) as executor:
                 runs[way].append(executor.submit(train_once, recipe, directory, seed, threads).result())
-    seconds, accuracies = ({way: [run[index] for run in runs[way]] for way in WAYS} for index in (0, 1))
-    return tuple(
-        TrainingTiming(
-            way,
-            Spread.of(seconds[way]),
-            float(np.median(np.divide(seconds[way], seconds[OURS]))),
-            float(np.mean(accuracies[way])),
-        )
-        for way in WAYS
-    )
+    results = []
+    for way in WAYS:
+        seconds, accuracies = np.transpose(runs[way])
+        ratio = float(np.median(seconds / np.transpose(runs[OURS])[0]))
+        results.append(TrainingTiming(way, Spread.of(seconds), ratio, float(accuracies.mean())))
+    return tuple(results)
 
 
 def _train_here(recipe: Recipe, directory: Path, seed: int, threads: int) -> tuple[float, float]:
