@@ -1,7 +1,7 @@
-"""Record a network's activation ranges in a table beside its checkpoint.
+"""The calibration table: a network's activation ranges and confidence settings, in a file beside its checkpoint.
 
-ONNX Runtime's quantizer can store ranges itself, but would apply them to any model. This table names the checkpoint's
-SHA-256, the images and the method, and is refused when one of them differs.
+ONNX Runtime's quantizer can store ranges itself, but would apply them to any model. This table is refused for another
+checkpoint, method or selection of images; the digest of the images' pixels is kept as a record.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from runtime.contract import INPUT
 CALIBRATION_FILE = "calibration.json"
 STRIDE: Final = 60
 _BATCH_SIZE = 100
-_RECORD = "Record it with: mnist-edge calibrate"
+_RECORD = "Record it with: mnist-edge calibrate CHECKPOINT"
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def load_table(path: Path, checkpoint_sha256: str) -> CalibrationTable:
     """Load the table of a checkpoint.
 
     Raises:
-        CalibrationError: it is missing or damaged, or was recorded for another checkpoint, method or set of images.
+        CalibrationError: it is missing, damaged, or for another checkpoint, method or selection of images.
     """
     try:
         table = msgspec.convert(json.loads(path.read_text("utf-8")), CalibrationTable)

@@ -1,8 +1,8 @@
 """The checks that a model must pass to be exported: its size, and no overflow of its int8 sums.
 
-Processors without dot-product instructions multiply unsigned bytes with signed ones and add *pairs* of products in
-saturating 16-bit arithmetic (x86's `pmaddubsw`; Intel, "Intrinsics Guide", `_mm256_maddubs_epi16`). If no two
-products of an output channel can exceed 16 bits, whatever the pixels are, no sum saturates. All further sums have 32
+Processors without dot-product instructions multiply unsigned by signed bytes and add *pairs* of products in saturating
+16-bit arithmetic (x86's `pmaddubsw`; Intel, "Intrinsics Guide", `_mm256_maddubs_epi16`). If the sum of any two products
+of an output channel fits in 16 bits for all pixels, nothing saturates. All further sums have 32
 bits, and the order of integer additions does not change the result.
 """
 
@@ -73,7 +73,7 @@ def check_parameters(layers: Iterable[Layer], max_parameters: int) -> int:
     if total >= max_parameters:
         table = ", ".join(f"{name} {parameters:,}" for name, parameters in counts)
         raise CheckFailedError(
-            f"{total:,} parameters are over the budget of fewer than {max_parameters:,}. By layer: {table}. "
+            f"{total:,} parameters exceed the budget, which is fewer than {max_parameters:,}. By layer: {table}. "
             "Raise it with --max-parameters."
         )
     return total

@@ -87,7 +87,7 @@ def _rejection(manifest: "Manifest") -> str:
     rates = ", ".join(f"{kind} {rejected:.0%}" for kind, rejected in _lowest(entry.rejection.kinds))
     return (
         f"Of images without a digit, the int8 model rejects {own.blank_or_noise:.1%} of blank and noisy ones and "
-        f"{own.unseen_class:.1%} of those\nthat show something never seen in training. The lowest rates: {rates}."
+        f"{own.unseen_class:.1%} of those\nthat show something else. The lowest rates: {rates}."
     )
 
 

@@ -72,8 +72,8 @@ def check_parity(model: nn.Module, float_onnx: ModelProto, int8_onnx: ModelProto
         raise CheckFailedError("the float model does not agree with PyTorch: it predicts other digits")
     if parity.int8_agreement < INT8_MIN_AGREEMENT:
         raise CheckFailedError(
-            f"the int8 model does not agree with PyTorch: {parity.int8_agreement:.1%} of the predictions are equal, "
-            f"at least {INT8_MIN_AGREEMENT:.0%} must be"
+            f"the int8 model does not agree with PyTorch: only {parity.int8_agreement:.1%} of the predictions "
+            f"are the same; at least {INT8_MIN_AGREEMENT:.0%} must be"
         )
     return parity
 

@@ -59,7 +59,7 @@ def quantize(model: ModelProto, table: CalibrationTable) -> ModelProto:
     if missing := activations - table.ranges.keys():
         raise CalibrationError(
             f"the calibration table has no range for {', '.join(sorted(missing))}. "
-            "Record it again with: mnist-edge calibrate"
+            "Record it again with: mnist-edge calibrate CHECKPOINT"
         )
     add_pre_process_metadata(core)  # prevents a warning; torch.onnx has already folded constants
     with tempfile.TemporaryDirectory() as folder:

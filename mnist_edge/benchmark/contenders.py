@@ -95,7 +95,7 @@ def _what_adds(source: Path, modules: Sequence[str]) -> str:
 
 
 def quantize_with_defaults(model: Path, out: Path, images: NDArray[np.uint8]) -> None:
-    """Quantize a float ONNX file as onnxruntime's documentation does: with default settings, per channel.
+    """Quantize a float ONNX file with onnxruntime's default settings, except for one scale per output channel.
 
     `images` calibrate the activation ranges, uint8 `[N, 1, 28, 28]`.
     """

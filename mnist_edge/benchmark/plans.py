@@ -7,7 +7,7 @@ from mnist_edge.benchmark.comparison import Plan
 from mnist_edge.training.recipes import find_recipe
 
 USUAL_EPOCHS = {"v1": 20, "v2": 20, "lenet5": 20, "cnn": 12, "resnet18": 10}
-"""Epochs that published examples and papers train for on MNIST."""
+"""Epochs of the longer trainings: as many as each network usually gets; V1 and V2 get as many as LeNet-5."""
 _SLOW = "resnet18"
 """Takes minutes per epoch and gets at most `_FEW_SEEDS`."""
 _FEW_SEEDS = 3

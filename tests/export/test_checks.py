@@ -19,7 +19,7 @@ def test_parameters_must_be_fewer_than_the_limit(max_parameters: int, passes: bo
         assert check_parameters(layers, max_parameters) == 24_714
         return
     with pytest.raises(
-        CheckFailedError, match=f"24,714 parameters are over the budget of fewer than {max_parameters:,}"
+        CheckFailedError, match=f"24,714 parameters exceed the budget, which is fewer than {max_parameters:,}"
     ) as caught:
         check_parameters(layers, max_parameters)
     assert "head.1 19,096" in str(caught.value)
