@@ -15,7 +15,7 @@ from tests.conftest import Run
 from tools.markdown import fill
 from tools.readme import TABLES, accuracy_table, speed_table, summary_table, training_table
 
-PAGES = {"README.md", "docs/results.md", "docs/challenge.md"}
+PAGES = ("README.md", "docs/results.md", "docs/challenge.md")
 DOCUMENTS = [
     *PAGES,
     "ARCHITECTURE.md",
