@@ -157,5 +157,5 @@ def test_a_wrong_golden_file_is_reported_with_both_digests(model_folder: Path) -
     expected = json.loads((model_folder / "manifest.json").read_text())["files"]["golden.npz"]["sha256"]
     cut_golden(model_folder)
     actual = hashlib.sha256((model_folder / "golden.npz").read_bytes()).hexdigest()
-    with pytest.raises(ModelDigestError, match=f"its SHA-256 is {actual}, its manifest says {expected}"):
+    with pytest.raises(ModelDigestError, match=f"its SHA-256 is {actual}, but its manifest says {expected}"):
         Predictor(model_folder).selftest()
