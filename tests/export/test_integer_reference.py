@@ -137,6 +137,7 @@ def test_every_layer_equals_the_reference(model: onnx.ModelProto) -> None:
     assert set(differences_in_steps(model, _images()).values()) == {0}
 
 
+@pytest.mark.slow
 def test_every_layer_equals_the_reference_on_test_images(model: onnx.ModelProto, mnist_test: Split) -> None:
     assert set(differences_in_steps(model, mnist_test.images[:1_000, None]).values()) == {0}
 

@@ -132,7 +132,7 @@ def _run_uninterrupted(work: InterruptedWork) -> tuple[Snapshot, Snapshot, int]:
 
 @pytest.mark.parametrize(
     "work",
-    [pytest.param(kind, marks=[pytest.mark.slow] if kind in ("export", "calibrate") else []) for kind in KINDS],
+    [pytest.param(kind, marks=[] if kind == "download" else [pytest.mark.slow]) for kind in KINDS],
     indirect=True,
 )
 def test_no_file_is_lost_when_killed_at_one_change(work: InterruptedWork) -> None:

@@ -5,53 +5,56 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from mnist_edge.cli.app import app
 from tests.conftest import Run
 from tests.mnist_edge.cli.page import assert_documented
 
 
+def inspect(*arguments: object) -> Result:
+    """Run `mnist-edge inspect` in this process, which has loaded PyTorch already."""
+    return CliRunner().invoke(app, ["inspect", *map(str, arguments)])
+
+
 @pytest.mark.parametrize(("model", "parameters"), [("v1", 24_714), ("v2", 24_048)])
-def test_the_table_adds_up(run: Run, model: str, parameters: int) -> None:
-    done = run("inspect", model)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_the_table_adds_up(model: str, parameters: int) -> None:
+    done = inspect(model)
+    assert (done.exit_code, done.stderr) == (0, "")
     assert f"{parameters:,}" in done.stdout
     assert f"Budget of fewer than 25,000 parameters: kept ({parameters:,})." in done.stdout
-    document = json.loads(run("inspect", model, "--json").stdout)
+    document = json.loads(inspect(model, "--json").stdout)
     assert_documented("inspect", document)
     assert document["parameters"] == sum(layer["parameters"] for layer in document["layers"]) == parameters
     assert document["within_budget"] is True
 
 
 @pytest.mark.parametrize("file", ["checkpoint.safetensors", "model.onnx"])
-def test_checkpoints_and_onnx_files_can_be_inspected(run: Run, artifacts: Path, file: str) -> None:
-    document = json.loads(run("inspect", artifacts / "v1" / file, "--json").stdout)
+def test_checkpoints_and_onnx_files_can_be_inspected(artifacts: Path, file: str) -> None:
+    document = json.loads(inspect(artifacts / "v1" / file, "--json").stdout)
     assert document["parameters"] == 24_714
     assert document["multiply_adds"] == 471_472
 
 
-def test_an_int8_file_is_judged_by_its_network(run: Run, artifacts: Path) -> None:
+def test_an_int8_file_is_judged_by_its_network(artifacts: Path) -> None:
     """The layout spreads the first block's weights; the network has not grown by that."""
-    done = run("inspect", artifacts / "v2" / "model.int8.onnx")
-    assert done.returncode == 0
+    done = inspect(artifacts / "v2" / "model.int8.onnx")
+    assert done.exit_code == 0
     assert "kept (24,048; the int8 layout stores" in done.stdout
 
 
-def test_a_network_over_budget_exits_with_3(run: Run) -> None:
-    done = run("inspect", "v1", "--max-parameters", "24714")
-    assert done.returncode == 3
+def test_a_network_over_budget_exits_with_3() -> None:
+    done = inspect("v1", "--max-parameters", "24714")
+    assert done.exit_code == 3
     assert "exceeded (24,714)" in done.stdout
 
 
-def test_the_diagram_is_mermaid(run: Run) -> None:
-    assert run("inspect", "v2", "--mermaid").stdout.startswith("flowchart TD\n")
+def test_the_diagram_is_mermaid() -> None:
+    assert inspect("v2", "--mermaid").stdout.startswith("flowchart TD\n")
 
 
-def test_a_folder_means_its_int8_model(run: Run, artifacts: Path) -> None:
-    of_folder, of_file = (
-        run("inspect", path, "--json") for path in (artifacts / "v1", artifacts / "v1" / "model.int8.onnx")
-    )
+def test_a_folder_means_its_int8_model(artifacts: Path) -> None:
+    of_folder, of_file = (inspect(path, "--json") for path in (artifacts / "v1", artifacts / "v1" / "model.int8.onnx"))
     assert json.loads(of_folder.stdout)["layers"] == json.loads(of_file.stdout)["layers"]
 
 
