@@ -216,7 +216,7 @@ def test_broken_disk_is_reported_and_keeps_the_former_files(
     former = tmp_path / "former"
     shutil.copytree(sources / "v1", former)
     (former / "training.log").write_text("former\n")
-    target = tmp_path / "disk" / ("checkpoint.safetensors" if "export" not in command else "")
+    target = tmp_path / "disk" / ("checkpoint.safetensors" if command == "calibrate" else "")
     arguments = command.replace("SOURCE", str(sources / "v1" / "checkpoint.safetensors")).split()
     full_command = [sys.executable, "-m", "mnist_edge", *arguments, str(target)]
     if "export" not in command:

@@ -94,4 +94,4 @@ def test_report_trains_and_draws_a_page(run: Run, root: Path, mnist_directory: P
     document = json.loads(done.stdout)
     assert_documented("report", document)
     assert document["page"] == str(tmp_path / "out" / "index.html")
-    assert "Accuracy against parameters" in (tmp_path / "out" / "index.html").read_text()
+    assert "Comparison with other networks" in (tmp_path / "out" / "index.html").read_text()
