@@ -156,7 +156,7 @@ def test_a_lone_line_is_no_rule() -> None:
 
 
 @pytest.mark.parametrize(("level", "goes"), [(149.0, True), (151.0, False)])
-def test_a_line_as_thick_as_the_strokes_is_a_rule_where_it_is_fainter(seven: Mask, level: float, goes: bool) -> None:
+def test_a_line_as_thick_as_strokes_is_a_rule_if_fainter(seven: Mask, level: float, goes: bool) -> None:
     """By a quarter, of the strokes' 200."""
     line = np.zeros_like(seven)
     line[85:89] = True
