@@ -1,16 +1,13 @@
 """The commands `compare`, `ablate` and `report`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mnist_edge.cli.data import load_split
 from mnist_edge.cli.options import DataOption, JsonOption, OutOption, SeedOption
 from mnist_edge.cli.output import Output, step_progress, training_progress
-
-if TYPE_CHECKING:
-    from mnist_edge.benchmark.comparison import Comparison, Plan
 
 _Seeds = Annotated[int, typer.Option(metavar="N", min=1, help="Train each network with N seeds.")]
 _Processes = Annotated[
@@ -32,17 +29,21 @@ def compare(
 
     Takes a quarter of an hour. An interrupted comparison continues where it stopped.
     """
+    from mnist_edge.benchmark.comparison import compare as compare_plans
     from mnist_edge.benchmark.comparison import with_int8
     from mnist_edge.benchmark.exported import measure_int8
     from mnist_edge.benchmark.plans import compared_plans
     from mnist_edge.cli import tables
     from mnist_edge.files import results_document, save_results
 
-    comparison = _compare(compared_plans(seeds, full), data, results, out, processes)
+    training, test = load_split(data, "train"), load_split(data, "test")
+    plans = compared_plans(seeds, full)
+    comparison = compare_plans(
+        plans, training, test, results, checkpoints=out, processes=processes, progress=step_progress
+    )
     if any(network.int8 is None for network in comparison.networks):  # all of them, so that their timings interleave
         paths = {network.name: out / f"{network.name}.safetensors" for network in comparison.networks}
         paths = {name: path for name, path in paths.items() if path.exists()}
-        training, test = load_split(data, "train"), load_split(data, "test")
         with step_progress("int8", len(paths)) as on_network:
             comparison = with_int8(comparison, measure_int8(paths, training, test, on_network))
         save_results(results, comparison)
@@ -58,19 +59,17 @@ def ablate(
     as_json: JsonOption = False,
 ) -> None:
     """Test the reference's claims: train V2 without each of its claimed features in turn. Takes ten minutes."""
+    from mnist_edge.benchmark.comparison import compare as compare_plans
     from mnist_edge.benchmark.plans import claims
     from mnist_edge.cli import tables
     from mnist_edge.files import results_document
 
-    comparison = _compare(list(claims(seeds).values()), data, results, out, processes)
-    Output(as_json).result(results_document(comparison), tables.comparison(comparison))
-
-
-def _compare(plans: "list[Plan]", data: Path | None, results: Path, out: Path, processes: int | None) -> "Comparison":
-    from mnist_edge.benchmark.comparison import compare as run
-
     training, test = load_split(data, "train"), load_split(data, "test")
-    return run(plans, training, test, results, checkpoints=out, processes=processes, progress=step_progress)
+    plans = list(claims(seeds).values())
+    comparison = compare_plans(
+        plans, training, test, results, checkpoints=out, processes=processes, progress=step_progress
+    )
+    Output(as_json).result(results_document(comparison), tables.comparison(comparison))
 
 
 def report(
