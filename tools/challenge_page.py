@@ -120,7 +120,7 @@ def _conditions(comparison: Comparison) -> str:
 
 
 if __name__ == "__main__":
-    from mnist_edge.report.page import encode
+    from mnist_edge.benchmark.plot import encode
     from mnist_edge.report.pictures import accuracy_against_parameters
 
     write_bytes(Path(sys.argv[1]), encode(accuracy_against_parameters(load_results(COMPARISON, Comparison)), "png"))

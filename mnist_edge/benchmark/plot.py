@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mnist_edge.benchmark.results import Benchmark, ContenderResult
 from mnist_edge.files import write_bytes
+
+_DOTS_PER_INCH = 130
 
 _OURS = "mnist-edge"
 _OUR_COLOR, _PEER_COLOR = "#1f6feb", "#b6bec9"
@@ -32,9 +35,15 @@ def plot_benchmark(path: Path, benchmark: Benchmark) -> None:
     figure.supxlabel(
         f"microseconds per image, {threads} thread; {benchmark.machine.processor}, median and quartiles", size=8
     )
-    png = BytesIO()
-    figure.savefig(png, format="png", dpi=130, metadata={"Software": None})
-    write_bytes(path, png.getvalue())
+    write_bytes(path, encode(figure, "png"))
+
+
+def encode(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
+    """Return a figure as the bytes of an image file. PNG bytes are reproducible."""
+    stream = BytesIO()
+    metadata = {"Software": None} if kind == "png" else {"Date": None}
+    figure.savefig(stream, format=kind, dpi=_DOTS_PER_INCH, metadata=metadata)
+    return stream.getvalue()
 
 
 def _draw_bars(panel: Axes, contenders: Sequence[ContenderResult], threads: int, batch: int) -> None:

@@ -3,13 +3,12 @@
 import base64
 from collections.abc import Mapping, Sequence
 from html import escape
-from io import BytesIO
 from pathlib import Path
-from typing import Literal
 
 from matplotlib.figure import Figure
 
 from mnist_edge.benchmark.comparison import Comparison
+from mnist_edge.benchmark.plot import encode
 from mnist_edge.data.mnist import Split
 from mnist_edge.evaluation.metrics import expected_calibration_error
 from mnist_edge.files import write_bytes
@@ -19,7 +18,6 @@ from mnist_edge.report.history import TrainingHistory
 from mnist_edge.training.layers import layers_of, total_multiply_adds
 from mnist_edge.training.models import count_parameters
 
-_DOTS_PER_INCH = 130
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1f2328; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.7rem; } h2 { margin-top: 3rem; border-bottom: 1px solid #d1d9e0; padding-bottom: .3rem; }
@@ -116,14 +114,6 @@ def _write_figures(out: Path, figures: Mapping[str, tuple[Figure, str]], prefix:
             f"<figcaption>{escape(caption)}</figcaption></figure>\n"
         )
     return "".join(parts)
-
-
-def encode(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
-    """Return a figure as the bytes of an image file. PNG bytes are reproducible."""
-    stream = BytesIO()
-    metadata = {"Software": None} if kind == "png" else {"Date": None}
-    figure.savefig(stream, format=kind, dpi=_DOTS_PER_INCH, metadata=metadata)
-    return stream.getvalue()
 
 
 def _summary(histories: Sequence[TrainingHistory], test: Split) -> str:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from mnist_edge.benchmark.comparison import Comparison
+from mnist_edge.benchmark.plot import encode
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.files import load_results
 from mnist_edge.report.history import train_with_history
-from mnist_edge.report.page import encode, write_report
+from mnist_edge.report.page import write_report
 from mnist_edge.report.pictures import accuracy_against_parameters
 from mnist_edge.training.recipes import find_recipe
 from tools.challenge_page import COMPARISON
