@@ -23,8 +23,7 @@ from onnxruntime.quantization.calibrate import create_calibrator
 from export.confidence import UNKNOWN, Confidence, Count
 from mnist_edge.data.mnist import Split
 from mnist_edge.errors import CalibrationError
-from mnist_edge.files import write_bytes
-from mnist_edge.training.checkpoint import CHECKPOINT_FILE
+from mnist_edge.files import CHECKPOINT_FILE, write_bytes
 from runtime.contract import INPUT
 
 CALIBRATION_FILE = "calibration.json"

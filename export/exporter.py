@@ -31,8 +31,9 @@ from export.quantize import prepare_for_int8, quantize
 from export.to_onnx import OPSET, to_float_onnx
 from mnist_edge.data.mnist import Split
 from mnist_edge.errors import ArtifactError
+from mnist_edge.files import CHECKPOINT_FILE
 from mnist_edge.machine import installed_versions
-from mnist_edge.training.checkpoint import CHECKPOINT_FILE, Checkpoint, load_checkpoint
+from mnist_edge.training.checkpoint import Checkpoint, load_checkpoint
 from mnist_edge.training.layers import layers_of, total_multiply_adds
 from mnist_edge.training.loop import split_held_out
 from mnist_edge.training.models import MAX_PARAMETERS

@@ -18,6 +18,7 @@ from mnist_edge.errors import BenchmarkError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+CHECKPOINT_FILE = "checkpoint.safetensors"
 _TEMPORARY_SUFFIX = ".part"
 _STALE_AFTER_SECONDS = 3_600
 """Temporary files and folders unchanged for this long were left by a killed process."""

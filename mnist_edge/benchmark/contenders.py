@@ -17,11 +17,10 @@ from mnist_edge.benchmark.measure import Contender
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import IMAGE_SIZE, Split
 from mnist_edge.errors import ArtifactError, BenchmarkError
+from mnist_edge.files import CHECKPOINT_FILE
 from runtime import Predictor
 from runtime.contract import FLOAT_FILE, INPUT, INT8_FILE
 
-_CHECKPOINT_FILE = "checkpoint.safetensors"
-"""Repeated from `mnist_edge.training.checkpoint`, which cannot be imported without PyTorch."""
 _CHECKPOINT_MODULES = ("msgspec", "safetensors", "torch")
 _TRAIN_MODULES = ("onnx", *_CHECKPOINT_MODULES)
 _CALIBRATION_IMAGES = 1_000
@@ -40,7 +39,7 @@ def contenders(artifacts: Path, training: Split | None, folder: Path) -> tuple[l
         ArtifactError: the folder lacks the int8 model.
         BenchmarkError: ncnn's converter failed.
     """
-    float_model, int8_model, checkpoint = (artifacts / name for name in (FLOAT_FILE, INT8_FILE, _CHECKPOINT_FILE))
+    float_model, int8_model, checkpoint = (artifacts / name for name in (FLOAT_FILE, INT8_FILE, CHECKPOINT_FILE))
     if not int8_model.is_file():
         raise ArtifactError(f"{int8_model} is missing. Name a folder that mnist-edge export wrote.")
     plain, litert, ncnn = (folder / name for name in ("plain.int8.onnx", "plain.int8.tflite", "core.ncnn.param"))

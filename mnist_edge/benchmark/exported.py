@@ -11,7 +11,7 @@ from export.exporter import calibrate, export_checkpoints
 from mnist_edge.benchmark.comparison import Int8Result
 from mnist_edge.benchmark.worker import microseconds_per_image
 from mnist_edge.data.mnist import Split
-from mnist_edge.training.checkpoint import CHECKPOINT_FILE
+from mnist_edge.files import CHECKPOINT_FILE
 from runtime import Predictor
 from runtime.contract import INT8_FILE
 

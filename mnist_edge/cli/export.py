@@ -57,7 +57,7 @@ def export(
 
 def _checkpoint_path(model: str) -> Path:
     """Return the path of a checkpoint; `v1` and `v2` name the packaged ones."""
-    from mnist_edge.training.checkpoint import CHECKPOINT_FILE
+    from mnist_edge.files import CHECKPOINT_FILE
     from runtime.contract import ARTIFACTS, MODELS
 
     return ARTIFACTS / model / CHECKPOINT_FILE if model in MODELS else Path(model)

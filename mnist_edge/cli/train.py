@@ -40,7 +40,8 @@ def train(
     If tensorboard is installed, event files are written beside the log.
     """
     from mnist_edge.cli import tables
-    from mnist_edge.training.checkpoint import CHECKPOINT_FILE, save_checkpoint
+    from mnist_edge.files import CHECKPOINT_FILE
+    from mnist_edge.training.checkpoint import save_checkpoint
     from mnist_edge.training.loop import train as train_model
     from mnist_edge.training.progress import training_log
     from mnist_edge.training.recipes import find_recipe

@@ -16,7 +16,6 @@ from mnist_edge.files import sha256_of, write_bytes
 from mnist_edge.training.models import build_model
 from mnist_edge.training.recipes import Recipe
 
-CHECKPOINT_FILE = "checkpoint.safetensors"
 _METADATA_KEY = "mnist_edge"
 _FORMAT = 1
 

@@ -9,12 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_edge.benchmark import contenders as module
 from mnist_edge.benchmark.contenders import contenders, to_ncnn
 from mnist_edge.benchmark.measure import Contender
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.errors import ArtifactError, BenchmarkError
-from mnist_edge.training.checkpoint import CHECKPOINT_FILE
 from runtime.contract import FLOAT_FILE, INT8_FILE
 
 COUNT = 200
@@ -131,10 +129,6 @@ def test_a_folder_without_an_int8_model_is_refused(artifacts: Path, tmp_path: Pa
     shutil.copy(artifacts / "v2" / FLOAT_FILE, tmp_path)
     with pytest.raises(ArtifactError, match=r"model\.int8\.onnx is missing\. Name a folder that mnist-edge export"):
         contenders(tmp_path, None, tmp_path)
-
-
-def test_the_checkpoint_has_its_name_in_both_places() -> None:
-    assert module._CHECKPOINT_FILE == CHECKPOINT_FILE
 
 
 def test_a_failed_conversion_to_ncnn_is_reported(
