@@ -13,7 +13,8 @@ import os
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from .errors import ImageError, ModelError, PredictorError
-from .predictor import Classification, Prediction, Predictor, SelftestReport
+from .prediction import Prediction
+from .predictor import Classification, Predictor, SelftestReport
 from .stream import predict_stream
 
 __all__ = [

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .contract import Reason
 from .ink import Grey, level_of_share, otsu_threshold
 from .parts import Marks, Mask
 
@@ -49,8 +50,8 @@ def ink_levels(ink: Grey) -> InkLevels:
     return InkLevels(paper, noise, min(background, highest), min(faint, highest), min(max(threshold, least), highest))
 
 
-def why_no_digit(ink: Grey, levels: InkLevels, marks: Marks) -> str | None:
-    """Say why a picture can only be noise, or shows more than a digit, or None.
+def why_no_digit(ink: Grey, levels: InkLevels, marks: Marks) -> Reason | None:
+    """Return why a picture can only be noise, or shows more than a digit, or None.
 
     Args:
         ink: the whole picture's.
@@ -58,17 +59,16 @@ def why_no_digit(ink: Grey, levels: InkLevels, marks: Marks) -> str | None:
         marks: what is taken for the digit, at least a pixel, and for something else.
     """
     if marks.share < _MIN_KEPT_SHARE:
-        return f"noise: the largest mark is {marks.share:.0%} of what the image shows"
-    correlation = neighbour_correlation(ink)
-    if correlation < _MIN_CORRELATION:
-        return f"noise: neighbouring pixels are alike to {correlation:.0%} only"
+        return Reason.NOISE
+    if neighbour_correlation(ink) < _MIN_CORRELATION:
+        return Reason.NOISE
     signal_to_noise = (level_of_share(ink[marks.strokes], 0.5) - levels.paper) / max(levels.noise, 1.0)
     if signal_to_noise < _MIN_SIGNAL_TO_NOISE:
-        return f"noise: the strongest mark stands out by {signal_to_noise:.1f} deviations of the background only"
+        return Reason.NOISE
     if lies_along_edge(marks.strokes):
-        return "an edge: the only mark goes from side to side along it"
+        return Reason.EDGE
     if marks.rival_share >= _MIN_RIVAL_SHARE:
-        return f"several marks: the second is {marks.rival_share:.0%} of the first"
+        return Reason.SEVERAL_MARKS
     return None
 
 

@@ -9,31 +9,15 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from .contract import IMAGE_SIZE
+from .contract import IMAGE_SIZE, Reason
 from .errors import ImageError, SelftestError
 from .images import ImageSource
 from .loading import load_golden, load_model, read_confidence
+from .prediction import DETAILS, Prediction
 from .preprocess import Prepared, prepare
 from .session import Session
 
 _Float = TypeVar("_Float", bound=np.floating)
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The most probable digit, its probability, and the probabilities of 0 to 9.
-
-    `rejected` is the reason why the picture probably shows no digit, or None.
-    """
-
-    digit: int
-    confidence: float
-    probabilities: tuple[float, ...]
-    rejected: str | None = None
-
-    def top(self, count: int) -> list[tuple[int, float]]:
-        """Return the `count` most probable digits with their probabilities, best first."""
-        return sorted(enumerate(self.probabilities), key=lambda entry: (-entry[1], entry[0]))[:count]
 
 
 class Classification(NamedTuple):
@@ -156,9 +140,12 @@ class Predictor:
     def _rejection(self, prepared: Prepared, confidence: float) -> str | None:
         if not self.reject_below:
             return None
-        if prepared.rejection is None and confidence < self.reject_below:
-            return f"a confidence of {confidence:.1%}, below {self.reject_below:.1%}"
-        return prepared.rejection
+        reason = prepared.rejection
+        if reason is None and confidence < self.reject_below:
+            reason = Reason.LOW_CONFIDENCE
+        if reason is None:
+            return None
+        return DETAILS[reason].format(confidence=confidence, threshold=self.reject_below)
 
     def classify(self, pixels: NDArray[np.uint8]) -> Classification:
         """Return digits and probabilities of images in MNIST's form, without preparing or rejecting them.

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .contract import Reason
 from .errors import BlankImageError
 from .images import ImageSource, read_image
 from .ink import Grey, find_ink, highest, level_of_share, smooth
@@ -44,7 +45,7 @@ class Prepared(NamedTuple):
     """A picture's digit as MNIST would have it, uint8 `[28, 28]`, and why it should be rejected (None: no reason)."""
 
     digit: NDArray[np.uint8]
-    rejection: str | None
+    rejection: Reason | None
 
 
 def prepare(image: ImageSource, *, accept_blank: bool = False, steps: dict[str, Grey] | None = None) -> Prepared:
@@ -65,10 +66,10 @@ def prepare(image: ImageSource, *, accept_blank: bool = False, steps: dict[str, 
     pixels = read_image(image)
     try:
         return _prepare_pixels(pixels, {} if steps is None else steps)
-    except BlankImageError as error:
+    except BlankImageError:
         if not accept_blank:
             raise
-        return Prepared(np.zeros((SIZE, SIZE), np.uint8), str(error))
+        return Prepared(np.zeros((SIZE, SIZE), np.uint8), Reason.BLANK)
 
 
 def _prepare_pixels(pixels: NDArray[np.uint8], steps: dict[str, Grey]) -> Prepared:

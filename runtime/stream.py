@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from .errors import ImageError
 from .images import ImageSource
-from .predictor import Prediction, Predictor
+from .prediction import Prediction
+from .predictor import Predictor
 from .preprocess import Prepared, prepare
 
 if TYPE_CHECKING:

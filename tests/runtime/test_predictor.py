@@ -88,7 +88,7 @@ def test_a_doubtful_digit_is_rejected_with_its_probabilities(samples: Path) -> N
     strict, lenient = Predictor("v2", reject_below=1.0), Predictor("v2", reject_below=0.0)
     rejected, accepted = (predictor.predict(samples / "three-on-paper.png") for predictor in (strict, lenient))
     assert rejected.rejected is not None
-    assert "a confidence of " in rejected.rejected
+    assert "the confidence, " in rejected.rejected
     assert accepted.rejected is None
     assert rejected.probabilities == accepted.probabilities
 

@@ -84,8 +84,8 @@ def test_blank_and_noisy_images_show_no_digit(run: Run, samples: Path, tmp_path:
     done = run("predict", *files)
     assert (done.returncode, done.stderr) == (4, "")
     blank, noise, seven = done.stdout.splitlines()
-    assert "no digit (the image is blank" in blank
-    assert "no digit (noise: " in noise
+    assert "no digit (the picture is blank" in blank
+    assert "no digit (the picture shows noise" in noise
     assert ": 7 (" in seven
     predictions = [json.loads(line) for line in run("predict", *files, "--json").stdout.splitlines()]
     assert [prediction["rejected"] is None for prediction in predictions] == [False, False, True]
@@ -103,7 +103,7 @@ def test_without_rejection_only_a_blank_image_is_an_error(run: Run, samples: Pat
 def test_the_least_confidence_can_be_set(run: Run, samples: Path) -> None:
     done = run("predict", "--reject-below", "1", samples / "three-on-paper.png")
     assert done.returncode == 4
-    assert "no digit (a confidence of " in done.stdout
+    assert "no digit (the confidence, " in done.stdout
     for wrong in ("1.1", "-0.1", "nan"):
         assert run("predict", "--reject-below", wrong, samples / "three-on-paper.png").returncode == 2
 
