@@ -2,7 +2,6 @@
 
     PredictorError
     ├── ImageError (ValueError)                     a picture cannot be read or predicted
-    │   └── BlankImageError                         nothing in it stands out from the background
     └── ModelError (ValueError)                     a model file, its manifest or its golden file cannot be used
         ├── ModelNotFoundError (FileNotFoundError)  it does not exist
         ├── ModelSignatureError                     its inputs or outputs are not a digit network's
@@ -19,10 +18,6 @@ class PredictorError(Exception):
 
 class ImageError(PredictorError, ValueError):
     """A picture is missing, unreadable, too large or wrongly shaped."""
-
-
-class BlankImageError(ImageError):
-    """Nothing in a picture stands out from its background."""
 
 
 class ModelError(PredictorError, ValueError):

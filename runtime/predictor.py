@@ -50,6 +50,7 @@ class Predictor:
         threads: int = 1,
         providers: Sequence[str] = ("CPUExecutionProvider",),
         memory_arena: bool = False,
+        reject: bool = True,
         reject_below: float | None = None,
         sha256: str | None = None,
     ) -> None:
@@ -61,8 +62,10 @@ class Predictor:
             threads: share batches of more than 32 images among this many threads.
             providers: ONNX Runtime's execution providers, in order of preference.
             memory_arena: let onnxruntime keep working memory between calls; made no difference for the packaged models.
+            reject: reject pictures that seem to show no digit. If False, only blank pictures are rejected: they show
+                nothing that could be read.
             reject_below: confidence, 0 to 1, below which a prediction is rejected; by default the model's own
-                threshold. With 0 nothing is rejected, and a blank picture is an error.
+                threshold. With 0 pictures are still rejected for blankness, noise and the like.
             sha256: hexadecimal digest that the model's bytes must have, whatever its manifest says.
 
         Raises:
@@ -84,6 +87,8 @@ class Predictor:
         temperature, own_reject_below = read_confidence(self._session.file, self._session.metadata)
         self.temperature: Final = temperature
         """The divisor of the logits that calibrates the probabilities."""
+        self.reject: Final = reject
+        """Whether pictures that are not blank are rejected too."""
         self.reject_below: Final = own_reject_below if reject_below is None else reject_below
         """The confidence below which a prediction is rejected."""
 
@@ -127,8 +132,7 @@ class Predictor:
         """
         if isinstance(images, str | bytes):
             raise TypeError("predict_batch takes several images: pass a list, or use predict for a single one")
-        accept_blank = self.reject_below > 0
-        batch = [item if isinstance(item, Prepared) else prepare(item, accept_blank=accept_blank) for item in images]
+        batch = [item if isinstance(item, Prepared) else prepare(item) for item in images]
         if not batch:
             return []
         digits, probabilities = self.classify(np.stack([prepared.digit for prepared in batch]))
@@ -138,12 +142,10 @@ class Predictor:
         ]
 
     def _rejection(self, prepared: Prepared, confidence: float) -> str | None:
-        if not self.reject_below:
-            return None
         reason = prepared.rejection
         if reason is None and confidence < self.reject_below:
             reason = Reason.LOW_CONFIDENCE
-        if reason is None:
+        if reason is None or not (self.reject or reason is Reason.BLANK):
             return None
         return DETAILS[reason].format(confidence=confidence, threshold=self.reject_below)
 

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .contract import Reason
-from .errors import BlankImageError
 from .images import ImageSource, read_image
-from .ink import Grey, find_ink, highest, level_of_share, smooth
+from .ink import MIN_CONTRAST, Grey, find_ink, highest, level_of_share, smooth
 from .noise import ink_levels, why_no_digit
 from .parts import Marks, Mask, keep_digit, remove_rules
 
@@ -48,36 +47,28 @@ class Prepared(NamedTuple):
     rejection: Reason | None
 
 
-def prepare(image: ImageSource, *, accept_blank: bool = False, steps: dict[str, Grey] | None = None) -> Prepared:
+def prepare(image: ImageSource, *, steps: dict[str, Grey] | None = None) -> Prepared:
     """Read a picture and turn it into a 28×28 digit, bright on black. Needs no model.
 
-    A picture that already is in MNIST's form comes back unchanged.
+    A picture that already is in MNIST's form comes back unchanged, and a blank one as a black digit to be rejected.
 
     Args:
         image: a path, an image file's bytes, a Pillow image or uint8 pixels.
-        accept_blank: return a black digit and a rejection for a blank picture instead of raising.
         steps: receives the intermediate pictures by name, in order; grey levels 0..255.
 
     Raises:
-        BlankImageError: nothing stands out from the background, and `accept_blank` is False.
         ImageError: the picture cannot be used.
         TypeError: the image is of an unsupported type, or an array is not uint8.
     """
-    pixels = read_image(image)
-    try:
-        return _prepare_pixels(pixels, {} if steps is None else steps)
-    except BlankImageError:
-        if not accept_blank:
-            raise
-        return Prepared(np.zeros((SIZE, SIZE), np.uint8), Reason.BLANK)
-
-
-def _prepare_pixels(pixels: NDArray[np.uint8], steps: dict[str, Grey]) -> Prepared:
+    pixels, steps = read_image(image), {} if steps is None else steps
     if (digit := native(pixels)) is not None:
         steps["as MNIST's"] = digit
         return Prepared(digit.astype(np.uint8), None)
     grey, ink = find_ink(unite_bands(pixels))
     steps["brightness"], steps["ink, light evened out"] = grey, ink
+    if ink.max() < MIN_CONTRAST:
+        steps["as MNIST's"] = digit = np.zeros((SIZE, SIZE), np.float32)
+        return Prepared(digit.astype(np.uint8), Reason.BLANK)
     levels = ink_levels(ink)
     mask = ink > levels.faint
     marks = digit_mask(mask, ink, levels.strong)

@@ -37,10 +37,9 @@ def predict_stream(
     Raises:
         TypeError: a picture is of an unsupported type. This ends the stream: it is a mistake in the program.
     """
-    accept_blank = predictor.reject_below > 0
     if workers == 1:
         for image in images:
-            yield from _predict_batch(predictor, _prepare_batch([image], accept_blank))
+            yield from _predict_batch(predictor, _prepare_batch([image]))
         return
     from concurrent.futures import ProcessPoolExecutor
 
@@ -49,7 +48,7 @@ def predict_stream(
         try:
             remaining = iter(images)
             while batch := list(itertools.islice(remaining, BATCH_SIZE)):
-                pending.append(pool.submit(_prepare_batch, batch, accept_blank))
+                pending.append(pool.submit(_prepare_batch, batch))
                 if len(pending) > workers * BATCHES_AHEAD:
                     yield from _predict_batch(predictor, pending.popleft().result())
             while pending:
@@ -58,11 +57,11 @@ def predict_stream(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _prepare_batch(images: list[ImageSource], accept_blank: bool) -> list[Prepared | ImageError]:
+def _prepare_batch(images: list[ImageSource]) -> list[Prepared | ImageError]:
     prepared: list[Prepared | ImageError] = []
     for image in images:
         try:
-            prepared.append(prepare(image, accept_blank=accept_blank))
+            prepared.append(prepare(image))
         except ImageError as error:
             prepared.append(error)
     return prepared

@@ -51,8 +51,8 @@ def test_the_docstring_draws_the_true_tree(module: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("BlankImageError", "GreyImageError"),
-        ("│   └── BlankImageError", "└── BlankImageError"),
+        ("ModelDigestError", "ModelDigitError"),
+        ("    └── SelftestError", "└── SelftestError"),
         (" (FileNotFoundError)", ""),
         ("    PredictorError\n", ""),
     ],

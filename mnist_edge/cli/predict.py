@@ -28,7 +28,9 @@ def predict(
     top: Annotated[int, typer.Option(metavar="N", min=1, max=10, help="Show the N most probable digits.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    reject: Annotated[bool, typer.Option("--reject/--no-reject", help="Report unlikely digits as 'no digit'.")] = True,
+    reject: Annotated[
+        bool, typer.Option("--reject/--no-reject", help="Report pictures of no digit; blank ones always.")
+    ] = True,
     reject_below: Annotated[
         float | None,
         typer.Option(metavar="P", min=0, max=1, help="Lowest accepted confidence.", show_default="the model's own"),
@@ -55,7 +57,7 @@ def predict(
     images = _list_images(inputs)
     if drawing is not None and (len(images) != 1 or images == ["-"]):
         raise typer.BadParameter("needs exactly one image file", param_hint="--explain")
-    predictor = Predictor(model, reject_below=reject_below if reject else 0)
+    predictor = Predictor(model, reject=reject, reject_below=reject_below)
     processes = workers or (usable_cores() if len(images) >= _MANY_IMAGES else 1)
     output = Output(as_json, as_csv)
     output.header(_COLUMNS)

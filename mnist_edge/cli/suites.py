@@ -1,6 +1,5 @@
 """The suites of `evaluate`: how each measures a model, prints the results and records them."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -146,8 +145,7 @@ def _robustness_tables(results: Mapping[str, Sequence[RobustnessResult]]) -> Ite
 
 def _run_rejection(_name: str, predictor: Predictor, test: Split) -> RejectionResult:
     confidences = predictor.classify(test.images).probabilities.max(axis=1)
-    # With the lowest threshold above 0, only the preparation rejects pictures.
-    preparing = Predictor(predictor.path, reject_below=sys.float_info.min)
+    preparing = Predictor(predictor.path, reject_below=0)  # only the preparation rejects pictures
     return evaluate_rejection(preparing.predict_batch, confidences, predictor.reject_below)
 
 

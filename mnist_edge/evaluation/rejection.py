@@ -50,7 +50,7 @@ def evaluate_rejection(
     """Measure how many non-digits and how many digits are rejected at several thresholds.
 
     Args:
-        predict_batch: a predictor's method. The predictor's own threshold must be close to 0, so that `rejected`
+        predict_batch: a predictor's method. The predictor's own threshold must be 0, so that `rejected`
             is set only by its picture preparation; the thresholds are applied to the confidences here.
         digit_confidences: `[N]`, of real digits.
         reject_below: the model's own threshold.

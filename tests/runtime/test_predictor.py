@@ -13,7 +13,6 @@ from PIL import Image
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
 from runtime import ImageError, Prediction, Predictor
-from runtime.errors import BlankImageError
 from runtime.predictor import softmax
 from runtime.preprocess import prepare
 from runtime.session import BATCH_SIZE
@@ -84,20 +83,24 @@ def test_temperature_and_threshold_are_the_manifests(name: str, artifacts: Path)
     assert predictor.classify(images[:1]).probabilities == pytest.approx(expected[:1], abs=1e-6)
 
 
-def test_a_doubtful_digit_is_rejected_with_its_probabilities(samples: Path) -> None:
-    strict, lenient = Predictor("v2", reject_below=1.0), Predictor("v2", reject_below=0.0)
-    rejected, accepted = (predictor.predict(samples / "three-on-paper.png") for predictor in (strict, lenient))
+@pytest.mark.parametrize("lenient", [{"reject_below": 0.0}, {"reject": False}, {"reject": False, "reject_below": 1.0}])
+def test_a_doubtful_digit_is_rejected_with_its_probabilities(lenient: dict[str, Any], samples: Path) -> None:
+    predictors = Predictor("v2", reject_below=1.0), Predictor("v2", **lenient)
+    rejected, accepted = (predictor.predict(samples / "three-on-paper.png") for predictor in predictors)
     assert rejected.rejected is not None
     assert "the confidence, " in rejected.rejected
     assert accepted.rejected is None
     assert rejected.probabilities == accepted.probabilities
 
 
-def test_a_blank_picture_is_rejected_or_an_error() -> None:
-    blank = np.full((40, 40), 90, np.uint8)
-    assert "blank" in str(Predictor("v2").predict(blank).rejected)
-    with pytest.raises(BlankImageError):
-        Predictor("v2", reject_below=0).predict(blank)
+@pytest.mark.parametrize(
+    ("settings", "rejects_noise"), [({}, True), ({"reject_below": 0}, True), ({"reject": False}, False)]
+)
+def test_a_blank_picture_is_rejected_even_if_noise_is_not(settings: dict[str, Any], rejects_noise: bool) -> None:
+    blank, dust = np.full((90, 90), 90, np.uint8), np.random.default_rng(0).random((90, 90)) < 0.05
+    predictions = Predictor("v2", **settings).predict_batch([blank, dust * np.uint8(255)])
+    assert [prediction.rejected is not None for prediction in predictions] == [True, rejects_noise]
+    assert "blank" in str(predictions[0].rejected)
 
 
 @pytest.mark.parametrize("pixels", [[[0] * 28] * 28, None, np.zeros((1, 28, 28)), np.zeros((1, 28, 28), object)])

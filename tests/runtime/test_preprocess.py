@@ -10,7 +10,7 @@ from PIL import Image
 from mnist_edge.data.drawing import draw_digit, draw_digits
 from mnist_edge.data.mnist import Split
 from runtime import Predictor
-from runtime.errors import BlankImageError
+from runtime.contract import Reason
 from runtime.preprocess import (
     centre,
     centre_of_mass,
@@ -30,10 +30,20 @@ from runtime.preprocess import (
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 @pytest.mark.parametrize("size", [(1, 1), (28, 28), (300, 200), (40, 30, 3), (40, 30, 4)])
-def test_blank_images_are_refused(size: tuple[int, ...], level: int) -> None:
-    with pytest.raises(BlankImageError, match="the image is blank") as caught:
-        prepare(np.full(size, level, np.uint8))
-    assert isinstance(caught.value, ValueError)
+def test_a_blank_image_becomes_a_black_digit(size: tuple[int, ...], level: int) -> None:
+    steps: dict[str, NDArray[np.floating]] = {}
+    prepared = prepare(np.full(size, level, np.uint8), steps=steps)
+    assert prepared.rejection is Reason.BLANK
+    assert prepared.digit.dtype == np.uint8
+    assert np.array_equal(prepared.digit, np.zeros((28, 28)))
+    assert list(steps) == ["brightness", "ink, light evened out", "as MNIST's"]
+
+
+@pytest.mark.parametrize(("contrast", "rejection"), [(15, Reason.BLANK), (16, None)])
+def test_a_mark_of_too_little_contrast_is_blank(contrast: int, rejection: Reason | None) -> None:
+    paper = np.full((60, 60), 200, np.uint8)
+    paper[10:50, 28:32] -= np.uint8(contrast)
+    assert prepare(paper).rejection is rejection
 
 
 def test_the_steps_have_names_and_end_in_the_digit() -> None:

@@ -28,13 +28,13 @@ def test_threads_can_share_a_predictor() -> None:
 
 
 def test_a_pickled_predictor_is_independent_of_its_files(model_folder: Path, noise: NDArray[np.uint8]) -> None:
-    predictor = Predictor(model_folder, reject_below=0.25)
+    predictor = Predictor(model_folder, reject=False, reject_below=0.25)
     content = pickle.dumps(predictor)
     shutil.rmtree(model_folder)
     received = pickle.loads(content)  # noqa: S301 (pickled here)
     assert np.array_equal(received.logits(noise), predictor.logits(noise))
     assert (received.path, received.sha256) == (predictor.path, predictor.sha256)
-    assert (received.temperature, received.reject_below) == (predictor.temperature, 0.25)
+    assert (received.temperature, received.reject, received.reject_below) == (predictor.temperature, False, 0.25)
 
 
 def put_digits(predictor: Predictor, images: NDArray[np.uint8], queue: Any) -> None:

@@ -11,7 +11,6 @@ from PIL import Image
 
 from mnist_edge.data.drawing import draw_digits
 from runtime import ImageError, Prediction, Predictor, predict_stream
-from runtime.errors import BlankImageError
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +76,9 @@ def test_an_empty_stream_has_no_results(predictor: Predictor) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_without_rejection_a_blank_picture_is_an_error(workers: int) -> None:
-    blank = np.full((30, 30), 255, np.uint8)
-    (error,) = predict_stream(Predictor("v1", reject_below=0), [blank], workers)
-    assert isinstance(error, BlankImageError)
-    (prediction,) = predict_stream(Predictor("v1", reject_below=0.5), [blank], workers)
-    assert isinstance(prediction, Prediction)
-    assert "blank" in str(prediction.rejected)
+@pytest.mark.parametrize("reject", [True, False])
+def test_pictures_are_rejected_as_predict_rejects_them(workers: int, reject: bool) -> None:
+    blank, dust = np.full((90, 90), 255, np.uint8), np.random.default_rng(0).random((90, 90)) < 0.05
+    pictures = [blank, dust * np.uint8(255), draw_digits(1).images[0]]
+    predictor = Predictor("v1", reject=reject)
+    assert list(predict_stream(predictor, pictures, workers)) == [predictor.predict(picture) for picture in pictures]

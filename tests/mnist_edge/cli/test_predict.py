@@ -92,12 +92,17 @@ def test_blank_and_noisy_images_show_no_digit(run: Run, samples: Path, tmp_path:
     assert all(len(prediction["probabilities"]) == 10 for prediction in predictions)
 
 
-def test_without_rejection_only_a_blank_image_is_an_error(run: Run, samples: Path, tmp_path: Path) -> None:
+def test_without_rejection_only_a_blank_image_is_rejected(run: Run, tmp_path: Path) -> None:
     Image.fromarray(np.full((50, 50), 200, np.uint8)).save(tmp_path / "blank.png")
-    done = run("predict", "--no-reject", tmp_path / "blank.png", samples / "seven-28x28.png")
-    assert done.returncode == 1
-    assert "is blank" in done.stderr
-    assert ": 7 (" in done.stdout
+    Image.fromarray((np.random.default_rng(0).random((90, 90)) < 0.05) * np.uint8(255)).save(tmp_path / "noise.png")
+    assert run("predict", tmp_path / "noise.png").returncode == 4
+    done = run("predict", "--no-reject", tmp_path / "noise.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    done = run("predict", "--no-reject", tmp_path)
+    assert (done.returncode, done.stderr) == (4, "")
+    blank, noise = done.stdout.splitlines()
+    assert "no digit (the picture is blank" in blank
+    assert "no digit" not in noise
 
 
 def test_the_least_confidence_can_be_set(run: Run, samples: Path) -> None:
@@ -132,6 +137,11 @@ def test_explain_draws_the_preparation_of_a_single_file(run: Run, samples: Path,
     assert (done.returncode, done.stderr) == (0, "")
     with Image.open(tmp_path / "steps.png") as picture:
         assert picture.width > 5 * picture.height / 2
+    blank = tmp_path / "blank.png"
+    Image.fromarray(np.full((50, 50), 200, np.uint8)).save(blank)
+    assert run("predict", blank, "--explain", tmp_path / "blank-steps.png").returncode == 4
+    with Image.open(tmp_path / "blank-steps.png") as picture:
+        assert 2 < picture.width / picture.height < 3  # three steps
     assert run("predict", samples, "--explain", tmp_path / "steps.png").returncode == 2
     assert run("predict", "-", "--explain", tmp_path / "steps.png", stdin=b"").returncode == 2
 
