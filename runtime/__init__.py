@@ -12,8 +12,9 @@ import os
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
+from .contract import Reason
 from .errors import ImageError, ModelError, PredictorError
-from .prediction import Prediction
+from .prediction import Prediction, Rejection
 from .predictor import Classification, Predictor, SelftestReport
 from .stream import predict_stream
 
@@ -24,6 +25,8 @@ __all__ = [
     "Prediction",
     "Predictor",
     "PredictorError",
+    "Reason",
+    "Rejection",
     "SelftestReport",
     "predict_stream",
 ]

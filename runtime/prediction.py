@@ -13,20 +13,25 @@ DETAILS: Final = {
     Reason.UNCLEAR: "light or dark could be the ink, or part of the ink may be lost",
     Reason.LOW_CONFIDENCE: "the confidence, {confidence:.1%}, is below {threshold:.1%}",
 }
-"""What people are told about each reason."""
+"""The `detail` of a rejection for each reason; only that of a low confidence has figures."""
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why a picture seems to show no digit: a code for programs and an English sentence for people."""
+
+    reason: Reason
+    detail: str
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The most probable digit, its probability, and the probabilities of 0 to 9.
-
-    `rejected` is the reason why the picture probably shows no digit, or None.
-    """
+    """The most probable digit, its probability, the probabilities of 0 to 9, and why they are rejected, or None."""
 
     digit: int
     confidence: float
     probabilities: tuple[float, ...]
-    rejected: str | None = None
+    rejection: Rejection | None = None
 
     def top(self, count: int) -> list[tuple[int, float]]:
         """Return the `count` most probable digits with their probabilities, best first."""

@@ -13,7 +13,7 @@ from .contract import IMAGE_SIZE, Reason
 from .errors import ImageError, SelftestError
 from .images import ImageSource
 from .loading import load_golden, load_model, read_confidence
-from .prediction import DETAILS, Prediction
+from .prediction import DETAILS, Prediction, Rejection
 from .preprocess import Prepared, prepare
 from .session import Session
 
@@ -105,8 +105,8 @@ class Predictor:
     def predict(self, image: ImageSource) -> Prediction:
         """Predict the digit in a picture of any size, dark on light or light on dark.
 
-        If the picture seems to show no digit, the result is still the most probable one, and `Prediction.rejected`
-        is the reason not to trust it.
+        If the picture seems to show no digit, the result is still the most probable one, and `Prediction.rejection`
+        says why not to trust it.
 
         Args:
             image: a path, an image file's bytes, a Pillow image, or pixels uint8 `[H, W]` or
@@ -141,13 +141,13 @@ class Predictor:
             for digit, row, prepared in zip(digits.tolist(), probabilities.tolist(), batch, strict=True)
         ]
 
-    def _rejection(self, prepared: Prepared, confidence: float) -> str | None:
+    def _rejection(self, prepared: Prepared, confidence: float) -> Rejection | None:
         reason = prepared.rejection
         if reason is None and confidence < self.reject_below:
             reason = Reason.LOW_CONFIDENCE
         if reason is None or not (self.reject or reason is Reason.BLANK):
             return None
-        return DETAILS[reason].format(confidence=confidence, threshold=self.reject_below)
+        return Rejection(reason, DETAILS[reason].format(confidence=confidence, threshold=self.reject_below))
 
     def classify(self, pixels: NDArray[np.uint8]) -> Classification:
         """Return digits and probabilities of images in MNIST's form, without preparing or rejecting them.

@@ -134,6 +134,8 @@ def test_public_names_of_runtime_are_pinned() -> None:
         "Prediction",
         "Predictor",
         "PredictorError",
+        "Reason",
+        "Rejection",
         "SelftestReport",
         "predict_stream",
     ]

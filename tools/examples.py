@@ -52,7 +52,7 @@ def draw_examples(path: Path) -> None:
         left = index % columns * (_SIDE_PIXELS + _GAP_PIXELS)
         top = index // columns * (_SIDE_PIXELS + _CAPTION_PIXELS)
         prediction = json.loads(line)
-        answer = "no digit" if prediction["rejected"] else f"{prediction['digit']} ({prediction['confidence']:.1%})"
+        answer = "no digit" if prediction["rejection"] else f"{prediction['digit']} ({prediction['confidence']:.1%})"
         size = (_SIDE_PIXELS, _SIDE_PIXELS)
         sheet.paste(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS), (left, top))
         pen.text((left, top + _SIDE_PIXELS + 2), f"{kind}:\n{answer}", fill="black", font=font)

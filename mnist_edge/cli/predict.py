@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runtime import Prediction
     from runtime.ink import Grey
 
-_COLUMNS = ("file", "digit", "confidence", "rejected", *(f"probability_{digit}" for digit in range(10)))
+_COLUMNS = ("file", "digit", "confidence", "rejection", *(f"probability_{digit}" for digit in range(10)))
 _IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 _MANY_IMAGES = 256
 """From this number on, it pays to start a process per core."""
@@ -71,7 +71,7 @@ def predict(
                 message = str(prediction)
                 print(f"error: {message if name in message else f'{name}: {message}'}", file=sys.stderr, flush=True)
                 continue
-            rejected |= prediction.rejected is not None
+            rejected |= prediction.rejection is not None
             _print_prediction(output, name, prediction, top)
             if drawing is not None:
                 _draw_preparation(drawing, name, _describe(prediction, top))
@@ -93,16 +93,25 @@ def _list_images(inputs: list[str]) -> list[str]:
 
 def _print_prediction(output: Output, name: str, prediction: "Prediction", top: int) -> None:
     ranked = [{"digit": digit, "probability": probability} for digit, probability in prediction.top(top)]
+    rejection = prediction.rejection
+    reason = rejection.reason.label if rejection else ""
     output.record(
         f"{name}: {_describe(prediction, top)}",
-        [name, prediction.digit, prediction.confidence, prediction.rejected or "", *prediction.probabilities],
-        {"file": name, **asdict(prediction), "top": ranked},
+        [name, prediction.digit, prediction.confidence, reason, *prediction.probabilities],
+        {
+            "file": name,
+            **asdict(prediction),
+            "rejection": {"reason": reason, "detail": rejection.detail} if rejection else None,
+            "top": ranked,
+        },
     )
 
 
 def _describe(prediction: "Prediction", top: int) -> str:
     digits = ", ".join(f"{digit} ({probability:.1%})" for digit, probability in prediction.top(top))
-    return digits if prediction.rejected is None else f"no digit ({prediction.rejected}); best guess: {digits}"
+    if prediction.rejection is None:
+        return digits
+    return f"no digit ({prediction.rejection.detail}); best guess: {digits}"
 
 
 def _draw_preparation(path: Path, image: str, verdict: str) -> None:

@@ -50,7 +50,7 @@ def evaluate_rejection(
     """Measure how many non-digits and how many digits are rejected at several thresholds.
 
     Args:
-        predict_batch: a predictor's method. The predictor's own threshold must be 0, so that `rejected`
+        predict_batch: a predictor's method. The predictor's own threshold must be 0, so that `rejection`
             is set only by its picture preparation; the thresholds are applied to the confidences here.
         digit_confidences: `[N]`, of real digits.
         reject_below: the model's own threshold.
@@ -75,4 +75,4 @@ def evaluate_rejection(
 
 def _confidences(predictions: Sequence[Prediction]) -> NDArray[np.float64]:
     """Return confidences, -1 for pictures that the preparation rejected: below every threshold."""
-    return np.array([-1.0 if prediction.rejected is not None else prediction.confidence for prediction in predictions])
+    return np.array([-1.0 if prediction.rejection is not None else prediction.confidence for prediction in predictions])

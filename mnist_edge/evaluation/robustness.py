@@ -63,7 +63,7 @@ def evaluate_robustness(
         on_kind(kind)
         predictions = predict_batch(robustness_images(group, kind, digits))
         correct = int((np.array([prediction.digit for prediction in predictions]) == digits.labels).sum())
-        rejected = sum(prediction.rejected is not None for prediction in predictions)
+        rejected = sum(prediction.rejection is not None for prediction in predictions)
         results.append(RobustnessResult(group, kind, len(digits.labels), correct, rejected))
     return results
 

@@ -12,7 +12,8 @@ from PIL import Image
 
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
-from runtime import ImageError, Prediction, Predictor
+from runtime import ImageError, Prediction, Predictor, Reason, Rejection
+from runtime.prediction import DETAILS
 from runtime.predictor import softmax
 from runtime.preprocess import prepare
 from runtime.session import BATCH_SIZE
@@ -87,20 +88,27 @@ def test_temperature_and_threshold_are_the_manifests(name: str, artifacts: Path)
 def test_a_doubtful_digit_is_rejected_with_its_probabilities(lenient: dict[str, Any], samples: Path) -> None:
     predictors = Predictor("v2", reject_below=1.0), Predictor("v2", **lenient)
     rejected, accepted = (predictor.predict(samples / "three-on-paper.png") for predictor in predictors)
-    assert rejected.rejected is not None
-    assert "the confidence, " in rejected.rejected
-    assert accepted.rejected is None
+    detail = f"the confidence, {rejected.confidence:.1%}, is below 100.0%"
+    assert rejected.rejection == Rejection(Reason.LOW_CONFIDENCE, detail)
+    assert accepted.rejection is None
     assert rejected.probabilities == accepted.probabilities
 
 
 @pytest.mark.parametrize(
-    ("settings", "rejects_noise"), [({}, True), ({"reject_below": 0}, True), ({"reject": False}, False)]
+    ("settings", "noise"), [({}, Reason.NOISE), ({"reject_below": 0}, Reason.NOISE), ({"reject": False}, None)]
 )
-def test_a_blank_picture_is_rejected_even_if_noise_is_not(settings: dict[str, Any], rejects_noise: bool) -> None:
+def test_a_blank_picture_is_rejected_even_if_noise_is_not(settings: dict[str, Any], noise: Reason | None) -> None:
     blank, dust = np.full((90, 90), 90, np.uint8), np.random.default_rng(0).random((90, 90)) < 0.05
     predictions = Predictor("v2", **settings).predict_batch([blank, dust * np.uint8(255)])
-    assert [prediction.rejected is not None for prediction in predictions] == [True, rejects_noise]
-    assert "blank" in str(predictions[0].rejected)
+    reasons = [prediction.rejection and prediction.rejection.reason for prediction in predictions]
+    assert reasons == [Reason.BLANK, noise]
+
+
+def test_every_reason_is_explained_in_one_sentence() -> None:
+    details = {reason: DETAILS[reason].format(confidence=0.432, threshold=0.71) for reason in Reason}
+    assert details[Reason.LOW_CONFIDENCE] == "the confidence, 43.2%, is below 71.0%"
+    assert len(set(details.values())) == len(Reason)
+    assert all(0 < len(detail) < 70 and "{" not in detail for detail in details.values())
 
 
 @pytest.mark.parametrize("pixels", [[[0] * 28] * 28, None, np.zeros((1, 28, 28)), np.zeros((1, 28, 28), object)])

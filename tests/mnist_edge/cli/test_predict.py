@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,9 @@ import pytest
 from PIL import Image
 
 from mnist_edge.data.drawing import draw_digits
+from runtime import Reason
 from tests.conftest import Run
-from tests.mnist_edge.cli.page import assert_documented
+from tests.mnist_edge.cli.page import assert_documented, sections
 
 
 def test_each_image_gets_a_line(run: Run, samples: Path) -> None:
@@ -88,8 +90,20 @@ def test_blank_and_noisy_images_show_no_digit(run: Run, samples: Path, tmp_path:
     assert "no digit (the picture shows noise" in noise
     assert ": 7 (" in seven
     predictions = [json.loads(line) for line in run("predict", *files, "--json").stdout.splitlines()]
-    assert [prediction["rejected"] is None for prediction in predictions] == [False, False, True]
-    assert all(len(prediction["probabilities"]) == 10 for prediction in predictions)
+    rejections = [prediction["rejection"] for prediction in predictions]
+    assert rejections[2] is None
+    assert [rejection["reason"] for rejection in rejections[:2]] == ["blank", "noise"]
+    for prediction, line in zip(predictions, done.stdout.splitlines(), strict=True):
+        assert_documented("predict", prediction)
+        assert prediction["rejection"] is None or f"no digit ({prediction['rejection']['detail']})" in line
+        assert len(prediction["probabilities"]) == 10
+    rows = csv.DictReader(run("predict", *files, "--csv").stdout.splitlines())
+    assert [row["rejection"] for row in rows] == ["blank", "noise", ""]
+
+
+def test_every_reason_is_documented_with_its_name() -> None:
+    assert re.findall(r"^\| `(\w+)` \|", sections()["predict"], re.MULTILINE) == [reason.label for reason in Reason]
+    assert Reason.SEVERAL_MARKS.label == "several_marks"
 
 
 def test_without_rejection_only_a_blank_image_is_rejected(run: Run, tmp_path: Path) -> None:
@@ -117,7 +131,7 @@ def test_csv_has_a_row_per_image(run: Run, samples: Path) -> None:
     done = run("predict", samples, "--csv")
     rows = list(csv.DictReader(done.stdout.splitlines()))
     assert [row["digit"] for row in rows] == ["5", "7", "3"]
-    assert {row["rejected"] for row in rows} == {""}
+    assert {row["rejection"] for row in rows} == {""}
     assert sum(float(rows[0][f"probability_{digit}"]) for digit in range(10)) == pytest.approx(1)
 
 

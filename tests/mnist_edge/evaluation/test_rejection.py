@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mnist_edge.evaluation.non_digits import NON_DIGITS
 from mnist_edge.evaluation.rejection import evaluate_rejection, non_digit_images
-from runtime import Prediction, Predictor
+from runtime import Prediction, Predictor, Reason, Rejection
 
 
 @pytest.mark.parametrize("kind", NON_DIGITS)
@@ -23,7 +23,8 @@ def test_fractions_are_counted_by_group_and_threshold() -> None:
     """The preparation rejects half of each kind; the other half is predicted with a confidence of 0.6."""
 
     def predict_batch(images: Iterator[NDArray[np.uint8]]) -> list[Prediction]:
-        return [Prediction(1, 0.6, (), "noise" if index % 2 else None) for index, _ in enumerate(images)]
+        noise = Rejection(Reason.NOISE, "noise")
+        return [Prediction(1, 0.6, (), noise if index % 2 else None) for index, _ in enumerate(images)]
 
     digit_confidences = np.linspace(0.5, 1.0, 1001)
     result = evaluate_rejection(predict_batch, digit_confidences, reject_below=0.55)
@@ -39,4 +40,4 @@ def test_fractions_are_counted_by_group_and_threshold() -> None:
 @pytest.mark.parametrize("kind", ["blank", "uniform noise", "gaussian noise", "specks"])
 def test_shipped_models_reject_every_blank_and_noise_picture(model: str, kind: str) -> None:
     predictions = Predictor(model).predict_batch(non_digit_images(kind, 20))
-    assert [prediction.rejected is not None for prediction in predictions] == [True] * 20
+    assert [prediction.rejection is not None for prediction in predictions] == [True] * 20

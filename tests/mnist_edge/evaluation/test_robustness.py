@@ -13,7 +13,7 @@ from mnist_edge.data.mnist import Split
 from mnist_edge.evaluation.corruptions import CORRUPTIONS
 from mnist_edge.evaluation.photographs import PHOTOGRAPHS
 from mnist_edge.evaluation.robustness import KINDS, Group, evaluate_robustness, mean_accuracy, robustness_images
-from runtime import Prediction, Predictor
+from runtime import Prediction, Predictor, Reason, Rejection
 from tools.examples import draw_examples
 
 
@@ -44,7 +44,8 @@ def test_correct_and_rejected_pictures_are_counted() -> None:
     """Of the digits 0 to 9, 0 is taken for 1, and 8 and 9 are rejected."""
 
     def predict_batch(images: Iterator[NDArray[np.uint8]]) -> list[Prediction]:
-        return [Prediction(max(1, digit), 0.5, (), "unlike" if digit > 7 else None) for digit, _ in enumerate(images)]
+        unlike = Rejection(Reason.LOW_CONFIDENCE, "unlike")
+        return [Prediction(max(1, digit), 0.5, (), unlike if digit > 7 else None) for digit, _ in enumerate(images)]
 
     test = Split(draw_digits(40).images, np.repeat(np.arange(10, dtype=np.uint8), 4))
     announced: list[str] = []
