@@ -1,4 +1,4 @@
-"""Read an image from any source into an array of 8-bit pixels.
+"""Read a picture from any source as 8-bit pixels, with sides of at most `MAX_SIDE`.
 
 Pillow is imported only inside the functions that need it: programs that pass arrays run without it.
 """
@@ -6,15 +6,13 @@ Pillow is imported only inside the functions that need it: programs that pass ar
 import io
 import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import read_array, reduction
 from .errors import ImageError
-from .ink import MAX_SIDE
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,14 +25,15 @@ MAX_PIXELS = 89_000_000
 ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Image | NDArray[np.uint8]"
 """A path, an image file's bytes, a Pillow image, or pixels uint8 `[H, W]` or `[H, W, 1..4]`."""
 
+_ORIENTATION_TAG = 0x0112
+"""The EXIF tag that tells how the camera was held, 1 to 8."""
 
-def read_image(source: ImageSource) -> NDArray[np.uint8]:
-    """Return an image's pixels, turned upright.
 
-    Large JPEG files are decoded at a lower resolution, with sides of at least half of `MAX_SIDE`.
+def read_picture(source: ImageSource) -> NDArray[np.uint8]:
+    """Return a picture's pixels, turned upright; a larger picture is averaged down to sides of at most `MAX_SIDE`.
 
     Returns:
-        uint8 `[H, W]` (grey), `[H, W, 2]` (grey and alpha), `[H, W, 3]` (RGB) or `[H, W, 4]` (RGBA).
+        uint8 `[H, W, C]`, C-contiguous; C is 1 (grey), 3 (RGB) or 4 (RGBA).
 
     Raises:
         ImageError: a file is missing, is not an image, is damaged or has more than `MAX_PIXELS` pixels,
@@ -42,43 +41,24 @@ def read_image(source: ImageSource) -> NDArray[np.uint8]:
         TypeError: the source is of an unsupported type, or an array is not uint8.
     """
     if isinstance(source, np.ndarray):
-        return _check_array(source)
-    if isinstance(source, str | os.PathLike):
-        name = os.fspath(source)
-        with _image_errors(name), open(name, "rb") as stream:  # noqa: PTH123 (a path may be any os.PathLike)
-            return _decode(stream, name)
-    if isinstance(source, bytes | bytearray | memoryview):
-        with _image_errors("the data"):
-            return _decode(io.BytesIO(source), "the data")
-    from PIL import Image
-
-    if isinstance(source, Image.Image):
-        with _image_errors("the image"):
-            _check_size(source, "the image")
-            return _to_array(source, "the image")
-    raise TypeError(f"an image must be a path, bytes, a Pillow image or a uint8 array, not {type(source).__name__}")
+        return read_array(source)
+    return _read_image(source)
 
 
-def _check_array(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if pixels.dtype != np.uint8:
-        raise TypeError(f"pixels must be uint8, 0 to 255, not {pixels.dtype}; scale and convert them first")
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[:, :, 0]
-    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (2, 3, 4)) or pixels.size == 0:
-        raise ImageError(
-            f"an array of shape {list(pixels.shape)} is not an image; pass [height, width] (grey) or "
-            "[height, width, channels] with 1 to 4 channels and at least one pixel"
-        )
-    return pixels
-
-
-@contextmanager
-def _image_errors(name: str) -> Iterator[None]:
-    """Convert exceptions from opening and decoding an image to `ImageError`."""
+def _read_image(source: "str | os.PathLike[str] | bytes | bytearray | memoryview | Image") -> NDArray[np.uint8]:
     from PIL import Image, UnidentifiedImageError
 
+    name = "the image" if isinstance(source, Image.Image) else "the data"
     try:
-        yield
+        if isinstance(source, Image.Image):
+            _check_size(source, name)
+            return _to_array(source, name)
+        if isinstance(source, bytes | bytearray | memoryview):
+            return _decode(io.BytesIO(source), name)
+        if isinstance(source, str | os.PathLike):
+            name = os.fspath(source)
+            with open(name, "rb") as stream:  # noqa: PTH123 (a path may be any os.PathLike)
+                return _decode(stream, name)
     except (ImageError, MemoryError):
         raise
     except FileNotFoundError as error:
@@ -93,6 +73,7 @@ def _image_errors(name: str) -> Iterator[None]:
     except Exception as error:  # Pillow's decoders raise all kinds of exceptions for damaged files
         problem = getattr(error, "strerror", None) or error
         raise ImageError(f"{name} cannot be read as an image: {problem}") from error
+    raise TypeError(f"an image must be a path, bytes, a Pillow image or a uint8 array, not {type(source).__name__}")
 
 
 def _decode(stream: IO[bytes], name: str) -> NDArray[np.uint8]:
@@ -100,8 +81,10 @@ def _decode(stream: IO[bytes], name: str) -> NDArray[np.uint8]:
 
     with Image.open(stream, formats=FORMATS) as image:
         _check_size(image, name)
-        # JPEG decoders can scale by 1/2, 1/4 or 1/8, which makes large photographs much cheaper to decode.
-        image.draft(None, (MAX_SIDE // 2, MAX_SIDE // 2))
+        if (factor := reduction(image.size)) > 1:
+            # JPEG decoders can scale by 1/2, 1/4 or 1/8, which makes large photographs much cheaper to decode.
+            scale = 1 << (factor - 1).bit_length()
+            image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
         return _to_array(image, name)
 
 
@@ -112,18 +95,28 @@ def _check_size(image: "Image", name: str) -> None:
 
 
 def _to_array(image: "Image", name: str) -> NDArray[np.uint8]:
-    """Decode an opened image: upright, 8 bits per channel, with transparency. Copies only if something changes."""
-    from PIL import ExifTags, ImageOps
-
-    turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-    upright = ImageOps.exif_transpose(image) if turned else image
-    if upright.mode.startswith("I") or upright.mode == "F":
-        return _check_array(_wide_to_bytes(np.asarray(upright), name))
-    if upright.has_transparency_data:
-        mode = "LA" if upright.mode == "LA" else "RGBA"
+    """Decode an opened image: 8 bits per channel, with transparency, shrunk, upright. Copies only what changes."""
+    image.load()  # turns a TIFF
+    orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    factor = reduction(image.size)
+    is_wide = image.mode[0] in "IF"
+    if is_wide:
+        mode = "I" if image.mode.startswith("I;") and factor > 1 else image.mode  # only "I" can be reduced
+    elif image.has_transparency_data:
+        mode = "LA" if image.mode == "LA" else "RGBA"
     else:
-        mode = "L" if upright.mode in ("1", "L") else "RGB"
-    return _check_array(np.asarray(upright if upright.mode == mode else upright.convert(mode)))
+        mode = "L" if image.mode in ("1", "L") else "RGB"
+    if image.mode != mode:
+        image = image.convert(mode)
+    if factor > 1:
+        image = image.reduce(factor)  # weights colors by their opacity
+    if orientation != 1:
+        from PIL import ImageOps
+
+        image.getexif()[_ORIENTATION_TAG] = orientation  # conversions lose one that the program has set
+        image = ImageOps.exif_transpose(image)
+    pixels = np.asarray(image.convert("RGBA") if mode == "LA" else image)
+    return read_array(_wide_to_bytes(pixels, name) if is_wide else pixels)
 
 
 def _wide_to_bytes(values: NDArray[np.generic], name: str) -> NDArray[np.uint8]:

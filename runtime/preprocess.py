@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .contract import Reason
-from .images import ImageSource, read_image
+from .images import ImageSource, read_picture
 from .ink import MIN_CONTRAST, Grey, find_ink, highest, level_of_share, smooth
 from .noise import ink_levels, why_no_digit
 from .parts import Marks, Mask, keep_digit, remove_rules
@@ -60,7 +60,9 @@ def prepare(image: ImageSource, *, steps: dict[str, Grey] | None = None) -> Prep
         ImageError: the picture cannot be used.
         TypeError: the image is of an unsupported type, or an array is not uint8.
     """
-    pixels, steps = read_image(image), {} if steps is None else steps
+    pixels, steps = read_picture(image), {} if steps is None else steps
+    if pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
     if (digit := native(pixels)) is not None:
         steps["as MNIST's"] = digit
         return Prepared(digit.astype(np.uint8), None)

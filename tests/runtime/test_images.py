@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runtime import ImageError
-from runtime.images import read_image
+from runtime.images import read_picture
 
 RAMP = np.arange(0, 240, 2, dtype=np.uint8).reshape(10, 12)
 
@@ -26,22 +26,24 @@ def test_every_type_of_source_gives_the_same_pixels(tmp_path: Path) -> None:
     content = png(image)
     (tmp_path / "ramp.png").write_bytes(content)
     for source in (tmp_path / "ramp.png", str(tmp_path / "ramp.png"), content, memoryview(content), image, RAMP):
-        assert np.array_equal(read_image(source), RAMP)
+        pixels = read_picture(source)
+        assert pixels.flags.c_contiguous
+        assert np.array_equal(pixels, RAMP[..., None])
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB"])
 def test_every_mode_becomes_eight_bit_channels(mode: str) -> None:
     image = Image.fromarray(np.dstack([RAMP, RAMP.T.reshape(10, 12), RAMP])).convert(mode)
-    pixels = read_image(image)
+    pixels = read_picture(image)
     assert pixels.dtype == np.uint8
     assert pixels.shape[:2] == (10, 12)
-    expected = {"1": "L", "L": "L", "LA": "LA", "RGBA": "RGBA"}.get(mode, "RGB")
-    assert np.array_equal(pixels, np.asarray(image.convert(expected)))
+    expected = {"1": "L", "L": "L", "LA": "RGBA", "RGBA": "RGBA"}.get(mode, "RGB")
+    assert np.array_equal(pixels.squeeze(), np.asarray(image.convert(expected)))
 
 
 def test_sixteen_bits_are_scaled_to_eight() -> None:
     deep = Image.fromarray(RAMP.astype(np.uint16) * 257)
-    assert np.array_equal(read_image(png(deep)), RAMP)
+    assert np.array_equal(read_picture(png(deep))[..., 0], RAMP)
 
 
 @pytest.mark.parametrize(
@@ -51,13 +53,13 @@ def test_sixteen_bits_are_scaled_to_eight() -> None:
 )
 def test_wide_greys_are_scaled_by_the_range_they_use(tmp_path: Path, wide: NDArray[Any]) -> None:
     Image.fromarray(wide).save(tmp_path / "wide.tiff")
-    assert np.abs(read_image(tmp_path / "wide.tiff").astype(int) - RAMP).max() <= 1
+    assert np.abs(read_picture(tmp_path / "wide.tiff")[..., 0].astype(int) - RAMP).max() <= 1
 
 
 def test_levels_beyond_16_bits_are_scaled_by_the_highest(tmp_path: Path) -> None:
     Image.fromarray(RAMP.astype(np.int32) * 100_000).save(tmp_path / "wide.tiff")
     expected = RAMP * (255 / RAMP.max())
-    assert np.abs(read_image(tmp_path / "wide.tiff") - expected).max() <= 1
+    assert np.abs(read_picture(tmp_path / "wide.tiff")[..., 0] - expected).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,7 @@ def test_levels_beyond_16_bits_are_scaled_by_the_highest(tmp_path: Path) -> None
 def test_white_is_the_top_of_the_smallest_usual_range(tmp_path: Path, highest: int, white: int) -> None:
     levels = np.linspace(0, highest, 120).round().astype(np.int32).reshape(10, 12)
     Image.fromarray(levels).save(tmp_path / "wide.tiff")
-    assert np.abs(read_image(tmp_path / "wide.tiff") - levels * (255 / white)).max() <= 0.51
+    assert np.abs(read_picture(tmp_path / "wide.tiff")[..., 0] - levels * (255 / white)).max() <= 0.51
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ def test_white_is_the_top_of_the_smallest_usual_range(tmp_path: Path, highest: i
 def test_floats_are_scaled_by_the_ranges_of_floats(tmp_path: Path, highest: float, white: int) -> None:
     levels = np.linspace(0, highest, 120).astype(np.float32).reshape(10, 12)
     Image.fromarray(levels).save(tmp_path / "wide.tiff")
-    assert np.abs(read_image(tmp_path / "wide.tiff") - levels * (255 / white)).max() <= 0.51
+    assert np.abs(read_picture(tmp_path / "wide.tiff")[..., 0] - levels * (255 / white)).max() <= 0.51
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -88,14 +90,14 @@ def test_infinite_and_nan_pixels_are_refused(tmp_path: Path, value: float) -> No
     pixels[3, 3] = value
     Image.fromarray(pixels).save(tmp_path / "wide.tiff")
     with pytest.raises(ImageError, match="it has infinite or NaN pixels") as caught:
-        read_image(tmp_path / "wide.tiff")
+        read_picture(tmp_path / "wide.tiff")
     assert str(caught.value).startswith(str(tmp_path / "wide.tiff"))
 
 
 def test_transparent_palette_entries_stay_transparent() -> None:
     image = Image.fromarray((RAMP > 100).astype(np.uint8), "L").convert("P")
     image.putpalette([255, 255, 255, 0, 0, 0])
-    pixels = read_image(png(image, transparency=0))
+    pixels = read_picture(png(image, transparency=0))
     assert pixels.shape == (10, 12, 4)
     assert np.array_equal(pixels[..., 3], np.where(RAMP > 100, 255, 0))
 
@@ -103,87 +105,40 @@ def test_transparent_palette_entries_stay_transparent() -> None:
 def test_a_camera_held_sideways_is_turned_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # "rotate 90 degrees clockwise to view" in the EXIF standard
-    pixels = read_image(png(Image.fromarray(RAMP), exif=exif))
-    assert np.array_equal(pixels, np.rot90(RAMP, -1))
+    pixels = read_picture(png(Image.fromarray(RAMP), exif=exif))
+    assert np.array_equal(pixels[..., 0], np.rot90(RAMP, -1))
 
 
 @pytest.mark.parametrize("suffix", ["bmp", "gif", "jpg", "pgm", "tiff", "webp"])
 def test_formats_besides_png_are_read(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"ramp.{suffix}"
     Image.fromarray(RAMP).save(path, quality=100) if suffix == "jpg" else Image.fromarray(RAMP).save(path)
-    pixels = read_image(path)
-    grey = pixels if pixels.ndim == 2 else pixels[..., 0]
-    assert np.abs(grey.astype(int) - RAMP).max() <= 12
-
-
-@pytest.mark.parametrize(
-    ("shape", "kept"), [((5, 4), (5, 4)), ((5, 4, 1), (5, 4)), ((5, 4, 3), (5, 4, 3)), ((5, 4, 4), (5, 4, 4))]
-)
-def test_arrays_with_the_shape_of_an_image_are_accepted(shape: tuple[int, ...], kept: tuple[int, ...]) -> None:
-    assert read_image(np.zeros(shape, np.uint8)).shape == kept
-
-
-@pytest.mark.parametrize("shape", [(5,), (5, 4, 5), (1, 5, 4, 3), (0, 4), (5, 0), (5, 0, 3), ()])
-def test_arrays_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ImageError, match="is not an image; pass") as caught:
-        read_image(np.zeros(shape, np.uint8))
-    assert f"shape {list(shape)} " in str(caught.value)
-    assert isinstance(caught.value, ValueError)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint16, bool, object])
-def test_arrays_of_another_type_are_refused(dtype: Any) -> None:
-    with pytest.raises(TypeError, match=f"pixels must be uint8, 0 to 255, not {np.dtype(dtype)};"):
-        read_image(np.full((28, 28), np.nan if np.issubdtype(dtype, np.floating) else 0, dtype))
+    pixels = read_picture(path)
+    assert np.abs(pixels[..., 0].astype(int) - RAMP).max() <= 12
 
 
 @pytest.mark.parametrize("source", [None, 7, [[0, 255]], 1.5])
 def test_unsupported_types_are_refused(source: Any) -> None:
     with pytest.raises(TypeError, match=f"an image must be a path, bytes, .*, not {type(source).__name__}"):
-        read_image(source)
+        read_picture(source)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="there is no image file") as caught:
-        read_image(tmp_path / "none.png")
+        read_picture(tmp_path / "none.png")
     assert str(caught.value).endswith(str(tmp_path / "none.png"))
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="is a folder, not an image file") as caught:
-        read_image(tmp_path)
+        read_picture(tmp_path)
     assert str(caught.value).startswith(str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["no\0image.png", "n" * 5_000])
 def test_impossible_file_names_are_an_error(name: str) -> None:
     with pytest.raises(ImageError, match="cannot be read as an image: "):
-        read_image(name)
-
-
-def cut_jpeg() -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)).save(stream, "JPEG")
-    return stream.getvalue()[:-400]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"hello",
-        png(Image.fromarray(RAMP))[:45],
-        png(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)))[:-500],
-        cut_jpeg(),
-        b"\x89PNG\r\n\x1a\n" + bytes(100),
-    ],
-    ids=["empty", "text", "cut header", "cut png", "cut jpeg", "zeros"],
-)
-def test_damaged_files_are_refused(content: bytes) -> None:
-    with pytest.raises(
-        ImageError, match=r"the data (cannot be read as an image: |is in none of the formats PNG, JPEG)"
-    ):
-        read_image(content)
+        read_picture(name)
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -202,39 +157,24 @@ def png_header(width: int, height: int) -> bytes:
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_huge_images_are_refused_before_they_are_decoded(size: tuple[int, int]) -> None:
     with pytest.raises(ImageError, match="pixels; scale it down to at most 89,000,000"):
-        read_image(png_header(*size))
+        read_picture(png_header(*size))
 
 
 def test_huge_images_are_refused_where_warnings_are_errors() -> None:
     with pytest.raises(ImageError, match="the data has over 89,478,485 pixels"):
-        read_image(png_header(9_000, 10_000))
+        read_picture(png_header(9_000, 10_000))
 
 
 def test_a_huge_opened_picture_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runtime.images.MAX_PIXELS", 100)
     with pytest.raises(ImageError, match="the image has 12 × 10 pixels"):
-        read_image(Image.fromarray(RAMP))
+        read_picture(Image.fromarray(RAMP))
 
 
 def test_formats_that_start_programs_are_not_opened(tmp_path: Path) -> None:
     Image.fromarray(RAMP).save(tmp_path / "ramp.eps")
     with pytest.raises(ImageError, match="none of the formats PNG, JPEG"):
-        read_image(tmp_path / "ramp.eps")
-
-
-@pytest.mark.parametrize("suffix", ["bmp", "gif", "jpg", "pgm", "png", "tiff", "webp"])
-def test_a_file_cut_anywhere_is_an_image_or_an_error(suffix: str) -> None:
-    stream = io.BytesIO()
-    pixels = np.random.default_rng(0).integers(0, 256, (24, 20), dtype=np.uint8)
-    Image.fromarray(pixels).save(stream, {"jpg": "JPEG", "pgm": "PPM"}.get(suffix, suffix))
-    content = stream.getvalue()
-    unreadable = 0
-    for length in range(0, len(content), 7):
-        try:
-            assert read_image(content[:length]).shape[:2] == (24, 20)
-        except ImageError:
-            unreadable += 1
-    assert unreadable > len(content) // 14
+        read_picture(tmp_path / "ramp.eps")
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14, 16])
@@ -242,13 +182,4 @@ def test_levels_of_a_camera_are_scaled_by_its_range(tmp_path: Path, bits: int) -
     """Sensors produce 10 to 14 bits, stored in files of 16."""
     levels = np.linspace(0, 2**bits - 1, 120).round().astype(np.uint16).reshape(10, 12)
     Image.fromarray(levels).save(tmp_path / "raw.tiff")
-    assert np.abs(read_image(tmp_path / "raw.tiff") - levels * (255 / (2**bits - 1))).max() <= 0.5001
-
-
-def test_a_large_jpeg_is_decoded_at_a_lower_resolution() -> None:
-    stream = io.BytesIO()
-    levels = np.add.outer(np.linspace(0, 120, 3_000), np.linspace(0, 120, 4_000)).astype(np.uint8)
-    Image.fromarray(levels).save(stream, "JPEG", quality=90)
-    pixels = read_image(stream.getvalue())
-    assert pixels.shape == (750, 1_000)
-    assert np.abs(pixels.astype(int) - levels[::4, ::4]).max() <= 4
+    assert np.abs(read_picture(tmp_path / "raw.tiff")[..., 0] - levels * (255 / (2**bits - 1))).max() <= 0.5001

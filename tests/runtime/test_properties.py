@@ -11,7 +11,7 @@ from PIL import Image
 
 from runtime import ImageError, Predictor
 from runtime.contract import Reason
-from runtime.images import read_image
+from runtime.images import read_picture
 from runtime.preprocess import prepare
 
 PREDICTOR = Predictor("v1")
@@ -58,7 +58,7 @@ def test_a_negative_with_clear_ink_is_the_same_digit(picture: NDArray[np.uint8])
 @given(st.binary(max_size=200))
 def test_any_bytes_are_an_image_or_an_error(content: bytes) -> None:
     try:
-        assert read_image(content).dtype == np.uint8
+        assert read_picture(content).dtype == np.uint8
     except ImageError:
         return
 
@@ -69,6 +69,6 @@ def test_a_damaged_file_is_an_image_or_an_error(position: int, change: int, leng
     content = bytearray(PNG)
     content[position] ^= change
     try:
-        assert read_image(bytes(content[:length])).dtype == np.uint8
+        assert read_picture(bytes(content[:length])).dtype == np.uint8
     except ImageError:
         return
