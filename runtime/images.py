@@ -6,6 +6,8 @@ Pillow is imported only inside the functions that need it: programs that pass ar
 import io
 import math
 import os
+import threading
+import warnings
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -27,6 +29,7 @@ ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryvie
 
 _ORIENTATION_TAG = 0x0112
 """The EXIF tag that tells how the camera was held, 1 to 8."""
+_FILTERS_LOCK = threading.Lock()
 
 
 def read_picture(source: ImageSource) -> NDArray[np.uint8]:
@@ -42,7 +45,14 @@ def read_picture(source: ImageSource) -> NDArray[np.uint8]:
     """
     if isinstance(source, np.ndarray):
         return read_array(source)
-    return _read_image(source)
+    try:
+        return _read_image(source)
+    except Warning:
+        # The program turns warnings into errors, but Pillow only warns about damage that it reads past. Filters are
+        # global before Python 3.14: threads that change them must take turns.
+        with _FILTERS_LOCK, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _read_image(source)
 
 
 def _read_image(source: "str | os.PathLike[str] | bytes | bytearray | memoryview | Image") -> NDArray[np.uint8]:
@@ -59,7 +69,7 @@ def _read_image(source: "str | os.PathLike[str] | bytes | bytearray | memoryview
             name = os.fspath(source)
             with open(name, "rb") as stream:  # noqa: PTH123 (a path may be any os.PathLike)
                 return _decode(stream, name)
-    except (ImageError, MemoryError):
+    except (ImageError, MemoryError, Warning):
         raise
     except FileNotFoundError as error:
         raise ImageError(f"there is no image file {name}") from error
@@ -67,9 +77,9 @@ def _read_image(source: "str | os.PathLike[str] | bytes | bytearray | memoryview
         raise ImageError(f"{name} is a folder, not an image file") from error
     except UnidentifiedImageError as error:
         raise ImageError(f"{name} is in none of the formats {', '.join(FORMATS)}; convert it first") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        least = Image.MAX_IMAGE_PIXELS or MAX_PIXELS
-        raise ImageError(f"{name} has over {least:,} pixels; scale it down to at most {MAX_PIXELS:,}") from error
+    except Image.DecompressionBombError as error:  # Pillow's limit is twice its `MAX_IMAGE_PIXELS`
+        limit = min(2 * (Image.MAX_IMAGE_PIXELS or 0), MAX_PIXELS)
+        raise ImageError(f"{name} has too many pixels; scale it down to at most {limit:,}") from error
     except Exception as error:  # Pillow's decoders raise all kinds of exceptions for damaged files
         problem = getattr(error, "strerror", None) or error
         raise ImageError(f"{name} cannot be read as an image: {problem}") from error
