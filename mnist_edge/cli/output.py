@@ -3,11 +3,13 @@
 import csv
 import itertools
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, TypeAlias
 
 if TYPE_CHECKING:
     from mnist_edge.training.progress import Step
@@ -139,10 +141,29 @@ def step_progress(title: str, steps: int) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def image_progress(images: int) -> Iterator[Callable[[], None]]:
+def discarded_stderr() -> Iterator[TextIO]:
+    """Discard what is written to stderr, even by C code, and yield a stream that still leads there.
+
+    Pillow reports damaged images on stderr: as Python warnings, as log records and, from libtiff, directly.
+    """
+    with Path(os.devnull).open("w") as null:
+        if sys.stderr is None:  # closed by the caller
+            yield null
+            return
+        with os.fdopen(os.dup(2), "w", 1, sys.stderr.encoding, sys.stderr.errors) as stderr:
+            os.dup2(null.fileno(), 2)
+            try:
+                yield stderr
+            finally:
+                sys.stderr.flush()
+                os.dup2(stderr.fileno(), 2)
+
+
+@contextmanager
+def image_progress(images: int, stderr: TextIO) -> Iterator[Callable[[], None]]:
     """Count the finished images in a bar, if stderr is a terminal and stdout, which gets the results, is not."""
     numbers = itertools.count(1)
-    with _progress("images", drawn=not sys.stdout.isatty()) as show:
+    with _progress("images", not sys.stdout.isatty(), stderr) as show:
         yield lambda: show(f"{(number := next(numbers))}/{images}", number, images, "")
 
 
@@ -161,16 +182,19 @@ def download_progress() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def _progress(title: str, drawn: bool = True) -> Iterator[Callable[[str, int, int | None, str], None]]:
+def _progress(
+    title: str, drawn: bool = True, stderr: TextIO | None = None
+) -> Iterator[Callable[[str, int, int | None, str], None]]:
     """Yield a function of a description, the work done, all work and a line.
 
     On a terminal it draws the first three as a bar on stderr, elsewhere it prints the line unless it is empty.
     """
-    if not (drawn and sys.stderr.isatty()):
+    stderr = stderr or sys.stderr
+    if not (drawn and stderr.isatty()):
 
         def print_line(_description: str, _done: int, _total: int | None, line: str) -> None:
             if line:
-                print(line, file=sys.stderr, flush=True)
+                print(line, file=stderr, flush=True)
 
         yield print_line
         return
@@ -178,7 +202,7 @@ def _progress(title: str, drawn: bool = True) -> Iterator[Callable[[str, int, in
     from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
     columns = (title, BarColumn(), "{task.description}", TimeRemainingColumn(elapsed_when_finished=True))
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=Console(file=stderr)) as progress:
 
         def draw(description: str, done: int, total: int | None, _line: str) -> None:
             if not progress.tasks:  # no bar before the first step, and none for a download that is not needed

@@ -10,7 +10,7 @@ import typer
 
 from mnist_edge.cli.exit_codes import FAILED, NO_DIGIT, explain
 from mnist_edge.cli.options import JsonOption
-from mnist_edge.cli.output import Output, image_progress
+from mnist_edge.cli.output import Output, discarded_stderr, image_progress
 
 if TYPE_CHECKING:
     from runtime import Prediction
@@ -62,14 +62,14 @@ def predict(
     output = Output(as_json, as_csv)
     output.header(_COLUMNS)
     failed = rejected = False
-    with image_progress(len(images)) as on_image:
+    with discarded_stderr() as stderr, image_progress(len(images), stderr) as on_image:
         sources = (sys.stdin.buffer.read() if name == "-" else name for name in images)
         for name, prediction in zip(images, predict_stream(predictor, sources, processes), strict=True):
             on_image()
             if isinstance(prediction, ImageError):
                 failed = True
                 message = str(prediction)
-                print(f"error: {message if name in message else f'{name}: {message}'}", file=sys.stderr, flush=True)
+                print(f"error: {message if name in message else f'{name}: {message}'}", file=stderr, flush=True)
                 continue
             rejected |= prediction.rejection is not None
             _print_prediction(output, name, prediction, top)

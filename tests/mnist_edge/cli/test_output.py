@@ -1,6 +1,7 @@
 """Output modes, and progress: a bar on a terminal, a line per step elsewhere."""
 
 import io
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -23,7 +24,7 @@ def steps() -> AbstractContextManager[Callable[..., None]]:
 
 
 def images() -> AbstractContextManager[Callable[..., None]]:
-    return output.image_progress(3)
+    return output.image_progress(3, sys.stderr)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from mnist_edge.data.drawing import draw_digits
 from runtime import Reason
 from tests.conftest import Run
 from tests.mnist_edge.cli.page import assert_documented, sections
+from tests.runtime.damage import write_files_that_print, write_files_with_warnings
 
 
 def test_each_image_gets_a_line(run: Run, samples: Path) -> None:
@@ -76,6 +77,30 @@ def test_unreadable_images_are_reported_and_skipped(run: Run, samples: Path, tmp
         assert error.startswith("error: ")
         assert error.count(str(path)) == 1
         assert problem in error
+
+
+@pytest.mark.parametrize("filters", ["", "always", "error"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_damaged_images_print_one_line_each(
+    run: Run, samples: Path, tmp_path: Path, filters: str, workers: str
+) -> None:
+    """`test_damaged_images.py` shows what Pillow prints about these files."""
+    files = [*write_files_with_warnings(tmp_path), *write_files_that_print(tmp_path), samples / "seven-28x28.png"]
+    done = run("predict", "--workers", workers, *files, PYTHONWARNINGS=filters)
+    errors = done.stderr.splitlines()
+    lines = done.stdout.splitlines() + errors
+    assert len(lines) == len(files)
+    for file in files:
+        assert sum(str(file) in line for line in lines) == 1
+    assert [line for line in errors if line.startswith("error: ")] == errors != []
+
+
+def test_a_closed_stderr_is_no_error(samples: Path, root: Path) -> None:
+    command = f"{sys.executable} -m mnist_edge predict {samples}/seven-28x28.png none.png 2>&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=root, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith(f"{samples}/seven-28x28.png: 7 (")
+    assert len(done.stdout.splitlines()) == 1
 
 
 def test_blank_and_noisy_images_show_no_digit(run: Run, samples: Path, tmp_path: Path) -> None:
