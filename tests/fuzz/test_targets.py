@@ -51,6 +51,16 @@ def test_output_of_a_library_is_reported(stream: int) -> None:
     target(b"")
 
 
+def test_only_stderr_may_be_allowed() -> None:
+    def read(content: bytes) -> None:
+        os.write(content[0], b"text")
+
+    target = Target(read, (b"",), (ValueError,), stderr_allowed=True)
+    target(b"\2")
+    with pytest.raises(AssertionError, match="text"):
+        target(b"\1")
+
+
 def test_an_undocumented_error_is_reported() -> None:
     def read(content: bytes) -> None:
         raise KeyError(content)
