@@ -61,6 +61,14 @@ def constants(graph: GraphProto) -> dict[str, NDArray[Any]]:
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
 
 
+def remove_notes(graph: GraphProto) -> None:
+    """Remove what the tools that built a graph noted in it: stack traces, source paths, scopes and inferred shapes."""
+    for item in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        del item.metadata_props[:]
+        item.doc_string = ""
+    del graph.value_info[:]
+
+
 def replace_nodes(
     graph: GraphProto,
     old: Collection[NodeProto],

@@ -15,6 +15,7 @@ from onnxscript import ir
 from onnxscript.ir.passes.common import RemoveUnusedNodesPass
 from torch import nn
 
+from export.graph import remove_notes
 from runtime.contract import IMAGE_SIZE, INPUT, OUTPUT
 
 BATCH = "N"
@@ -47,10 +48,7 @@ def to_float_onnx(model: nn.Module) -> ModelProto:
     RemoveUnusedNodesPass()(program.model)
     graph = ir.to_proto(program.model.graph)
     graph.name = "digits"
-    for item in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
-        del item.metadata_props[:]
-        item.doc_string = ""
-    del graph.value_info[:]
+    remove_notes(graph)
     result = onnx.helper.make_model(
         graph,
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],
