@@ -16,6 +16,20 @@ GOLDEN_FILE: Final = "golden.npz"
 """Holds `GOLDEN_IMAGES`, and each model's logits for them, float32 `[N, 10]`, under the model's file name."""
 GOLDEN_IMAGES: Final = "images"
 """uint8 `[N, 28, 28]`."""
+PREPARE_FILE: Final = "prepare.onnx"
+"""In `ARTIFACTS`, shared by all models: turns a picture into a digit's 28×28 pixels and a reason to reject it."""
+PICTURE_FILE: Final = "picture_to_digit.onnx"
+"""In each model's folder: preparation and int8 network in one graph."""
+GOLDEN_PICTURES_FILE: Final = "golden_pictures.npz"
+"""In each model's folder: pictures, `picture.<name>`, and the joined graph's answers in the order of the pictures.
+
+The answers are `digit` int64 `[N]`, `confidence` float32 `[N]`, `rejection` int64 `[N]` and `prepared` uint8
+`[N, 28, 28]`. On every machine digits and rejections are the same, and prepared pixels differ by at most
+`PREPARED_TOLERANCE`.
+"""
+GOLDEN_PICTURE_PREFIX: Final = "picture."
+PREPARED_TOLERANCE: Final = 1
+"""Grey levels by which a prepared pixel may differ between machines, which round sums of floats differently."""
 
 IMAGE_SIZE: Final = 28
 CLASSES: Final = 10
@@ -23,6 +37,20 @@ INPUT: Final = "image"
 """uint8 `[N, 1, 28, 28]`: pixels 0 to 255, bright ink on a dark background."""
 OUTPUT: Final = "logits"
 """float32 `[N, 10]`."""
+PICTURE: Final = "picture"
+"""uint8 `[H, W, C]`, C = 1 (grey), 3 (RGB) or 4 (RGBA), H and W from 1 to 4,096."""
+PREPARED: Final = "prepared"
+"""uint8 `[1, 1, 28, 28]` of the preparation, `[28, 28]` of the joined graph."""
+REJECTION: Final = "rejection"
+"""int64 `[1]`: a `Reason`, or 0 for none."""
+STEP_PREFIX: Final = "step."
+"""Further outputs of the preparation, float32, for `predict --explain`: `step.<name>`, in the order of the steps."""
+DIGIT: Final = "digit"
+"""int64 `[1]`, of the joined graph."""
+CONFIDENCE: Final = "confidence"
+"""float32 `[1]`, of the joined graph: the probability of the digit."""
+PROBABILITIES: Final = "probabilities"
+"""float32 `[10]`, of the joined graph."""
 
 PARAMETERS_KEY: Final = "mnist_edge.parameters"
 """Metadata: number of parameters of the network. An int8 file may store more weights: its layout repeats some."""
@@ -30,6 +58,8 @@ TEMPERATURE_KEY: Final = "mnist_edge.temperature"
 """Metadata: divisor of the logits before the softmax, so that probabilities are calibrated."""
 REJECT_BELOW_KEY: Final = "mnist_edge.reject_below"
 """Metadata: confidence, 0 to 1, below which a prediction is rejected."""
+REJECTIONS_KEY: Final = "mnist_edge.rejections"
+"""Metadata: a JSON object with the code and label of each `Reason`, for example `{"1": "blank"}`."""
 
 
 class Reason(IntEnum):
