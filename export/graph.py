@@ -19,6 +19,9 @@ from mnist_edge.errors import ArtifactError
 from mnist_edge.training.layers import Layer
 from runtime.contract import PARAMETERS_KEY
 
+PREPARATION_PREFIX = "prepare."
+"""Starts the names of the preparation's nodes, in its own file and in a joined one."""
+
 _DAMAGED = (OSError, ValueError, DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError)
 """Errors of onnx for damaged files; ValueError where a name is not UTF-8."""
 

@@ -38,13 +38,17 @@ class Parity:
     int8_agreement: float
 
 
-def session_logits(model: ModelProto, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the logits of an ONNX model, float32 `[N, 10]`, for images uint8 `[N, 28, 28]`."""
+def open_session(model: ModelProto) -> onnxruntime.InferenceSession:
+    """Open a model in ONNX Runtime, on one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    logits: NDArray[np.float32] = session.run(None, {INPUT: images[:, None]})[0]
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def session_logits(model: ModelProto, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the logits of an ONNX model, float32 `[N, 10]`, for images uint8 `[N, 28, 28]`."""
+    logits: NDArray[np.float32] = open_session(model).run(None, {INPUT: images[:, None]})[0]
     return logits
 
 
