@@ -14,13 +14,24 @@ from export import calibration
 from export.calibration import CALIBRATION_FILE, STRIDE, calibration_path
 from export.checks import check_bytes, check_parameters, check_saturation
 from export.confidence import fit_confidence
+from export.golden_pictures import (
+    check_joined,
+    golden_pictures,
+    golden_pictures_file,
+    joined_answers,
+    separate_answers,
+)
 from export.graph import operators
+from export.joined import JOINED_METADATA, PREPARATION_METADATA, join, portable_preparation
 from export.manifest import (
     INPUT_CONTRACT,
     OUTPUT_CONTRACT,
+    PICTURE_CONTRACT,
+    PREPARATION_CONTRACT,
     FileEntry,
     Golden,
     Manifest,
+    PreparationManifest,
     Training,
     read_manifest,
     write_manifest,
@@ -31,7 +42,7 @@ from export.quantize import prepare_for_int8, quantize
 from export.to_onnx import OPSET, to_float_onnx
 from mnist_edge.data.mnist import Split
 from mnist_edge.errors import ArtifactError
-from mnist_edge.files import CHECKPOINT_FILE
+from mnist_edge.files import CHECKPOINT_FILE, atomic_write
 from mnist_edge.machine import installed_versions
 from mnist_edge.training.checkpoint import Checkpoint, load_checkpoint
 from mnist_edge.training.layers import layers_of, total_multiply_adds
@@ -39,7 +50,16 @@ from mnist_edge.training.loop import split_held_out
 from mnist_edge.training.models import MAX_PARAMETERS
 from mnist_edge.training.recipes import Recipe
 from runtime import contract
-from runtime.contract import ARTIFACTS, FLOAT_FILE, GOLDEN_FILE, INT8_FILE, MANIFEST_FILE
+from runtime.contract import (
+    ARTIFACTS,
+    FLOAT_FILE,
+    GOLDEN_FILE,
+    GOLDEN_PICTURES_FILE,
+    INT8_FILE,
+    MANIFEST_FILE,
+    PICTURE_FILE,
+    PREPARE_FILE,
+)
 
 MAX_BYTES = 100_000
 """Largest size of an int8 file."""
@@ -88,15 +108,27 @@ def export_checkpoints(
 ) -> list[ExportReport]:
     """Export checkpoints, each with the calibration table beside it, to one folder per architecture.
 
-    No folder is replaced unless all models pass all checks.
+    The preparation of pictures, which the models share, and its manifest are written to `out` itself. Nothing is
+    replaced unless all models pass all checks.
 
     Raises:
         CheckpointError: a checkpoint cannot be used.
         CalibrationError: a table is missing, damaged or another checkpoint's.
-        CheckFailedError: a model is over budget, its int8 sums may saturate, or it does not agree with PyTorch.
+        CheckFailedError: a model is over budget, its int8 sums may saturate, or it does not agree with PyTorch; or the
+            graph from picture to digit is not portable or does not answer as its parts do.
         ArtifactError: two checkpoints are for the same folder, or its manifest is damaged.
         OSError: a folder cannot be written.
     """
+    prepare_onnx = portable_preparation()
+    prepare_file = _serialize(prepare_onnx, PREPARATION_METADATA)
+    prepare_manifest = PreparationManifest(
+        format=1,
+        opset=OPSET,
+        input=PICTURE_CONTRACT,
+        outputs=PREPARATION_CONTRACT,
+        files={PREPARE_FILE: _entry(prepare_file, prepare_onnx)},
+        versions=installed_versions("onnx", "onnxscript", "numpy"),
+    )
     with ExitStack() as stack:
         exports: list[tuple[Path, ExportReport]] = []
         for path in checkpoints:
@@ -105,15 +137,20 @@ def export_checkpoints(
             if any(folder == report.folder for _, report in exports):
                 raise ArtifactError(f"{folder}: two checkpoints of {checkpoint.architecture} go there; export one")
             staged = stack.enter_context(staging(folder))
-            report = _export(checkpoint, path, staged, folder, max_parameters)
+            report = _export(checkpoint, path, prepare_onnx, staged, folder, max_parameters)
             check_bytes(INT8_FILE, report.manifest.files[INT8_FILE].bytes, max_bytes)
             exports.append((staged, report))
+        # Written before anything is replaced, in case the disk is full; renamed in a row when the block ends.
+        for name, content in {PREPARE_FILE: prepare_file, MANIFEST_FILE: prepare_manifest.to_bytes()}.items():
+            stack.enter_context(atomic_write(out / name)).write_bytes(content)
         for staged, report in exports:
             publish(staged, report.folder)
     return [report for _, report in exports]
 
 
-def _export(checkpoint: Checkpoint, path: Path, staged: Path, folder: Path, max_parameters: int) -> ExportReport:
+def _export(
+    checkpoint: Checkpoint, path: Path, prepare_onnx: ModelProto, staged: Path, folder: Path, max_parameters: int
+) -> ExportReport:
     """Write a checked export to `staged`, with the measurements of the manifest in `folder` that hold for its files."""
     layers, facts = layers_of(checkpoint.model), checkpoint.facts
     parameters, multiply_adds = check_parameters(layers, max_parameters), total_multiply_adds(layers)
@@ -123,6 +160,10 @@ def _export(checkpoint: Checkpoint, path: Path, staged: Path, folder: Path, max_
     int8_onnx = quantize(float_onnx, table)
     certificate = check_saturation(int8_onnx)
     parity = check_parity(checkpoint.model, float_onnx, int8_onnx)
+    joined_onnx = join(prepare_onnx, int8_onnx, table.confidence)
+    pictures = golden_pictures()
+    answers = joined_answers(joined_onnx, pictures)
+    check_joined(answers, separate_answers(prepare_onnx, int8_onnx, table.confidence, pictures))
     metadata = {
         "mnist_edge.architecture": checkpoint.architecture,
         contract.PARAMETERS_KEY: str(parameters),
@@ -134,18 +175,17 @@ def _export(checkpoint: Checkpoint, path: Path, staged: Path, folder: Path, max_
         contract.REJECT_BELOW_KEY: str(table.confidence.reject_below),
         "mnist_edge.recipe": f"{facts.recipe['name']}, seed {facts.seed}",
     }
+    models = {FLOAT_FILE: float_onnx, INT8_FILE: int8_onnx, PICTURE_FILE: joined_onnx}
     contents = {
         FLOAT_FILE: _serialize(float_onnx, metadata),
         INT8_FILE: _serialize(int8_onnx, metadata),
+        PICTURE_FILE: _serialize(joined_onnx, metadata | JOINED_METADATA),
         GOLDEN_FILE: golden_file(checkpoint.model, int8_onnx),
+        GOLDEN_PICTURES_FILE: golden_pictures_file(pictures, answers),
         CHECKPOINT_FILE: path.read_bytes(),
         CALIBRATION_FILE: table_path.read_bytes(),
     }
-    counts = {FLOAT_FILE: operators(float_onnx), INT8_FILE: operators(int8_onnx)}
-    files = {
-        name: FileEntry(hashlib.sha256(content).hexdigest(), len(content), counts.get(name))
-        for name, content in contents.items()
-    }
+    files = {name: _entry(content, models.get(name)) for name, content in contents.items()}
     recorded = read_manifest(folder).accuracy if (folder / MANIFEST_FILE).exists() else {}
     subset = table.subset
     manifest = Manifest(
@@ -173,6 +213,10 @@ def _export(checkpoint: Checkpoint, path: Path, staged: Path, folder: Path, max_
         (staged / name).write_bytes(content)
     write_manifest(staged, manifest)
     return ExportReport(folder, parity, manifest)
+
+
+def _entry(content: bytes, model: ModelProto | None) -> FileEntry:
+    return FileEntry(hashlib.sha256(content).hexdigest(), len(content), None if model is None else operators(model))
 
 
 def _serialize(model: ModelProto, metadata: dict[str, str]) -> bytes:

@@ -22,7 +22,7 @@ from mnist_edge.evaluation.metrics import ConfidenceEvaluation, Evaluation
 from mnist_edge.evaluation.rejection import RejectionResult
 from mnist_edge.evaluation.robustness import RobustnessResult, mean_accuracy
 from mnist_edge.files import sha256_of
-from runtime.contract import CLASSES, IMAGE_SIZE, INPUT, MANIFEST_FILE, OUTPUT
+from runtime.contract import CLASSES, IMAGE_SIZE, INPUT, MANIFEST_FILE, OUTPUT, PICTURE, PREPARED, REJECTION, Reason
 
 CARD_FILE = "README.md"
 
@@ -31,7 +31,7 @@ Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 @dataclass(frozen=True)
 class TensorContract:
-    """The name, dtype, shape and range of the network's input or output; "N" is any batch size."""
+    """The name, dtype, shape and range of a graph's input or output; a letter in the shape stands for any length."""
 
     name: str
     dtype: str
@@ -41,6 +41,11 @@ class TensorContract:
 
 INPUT_CONTRACT = TensorContract(INPUT, "uint8", ("N", 1, IMAGE_SIZE, IMAGE_SIZE), (0, 255))
 OUTPUT_CONTRACT = TensorContract(OUTPUT, "float32", ("N", CLASSES))
+PICTURE_CONTRACT = TensorContract(PICTURE, "uint8", ("H", "W", "C"), (0, 255))
+PREPARATION_CONTRACT = (
+    TensorContract(PREPARED, "uint8", (1, 1, IMAGE_SIZE, IMAGE_SIZE), (0, 255)),
+    TensorContract(REJECTION, "int64", (1,), (0, max(Reason))),
+)
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,23 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object of the manifest."""
-        return asdict(self, dict_factory=lambda items: {key: value for key, value in items if value is not None})
+        return _without_none(self)
+
+
+@dataclass(frozen=True)
+class PreparationManifest:
+    """The manifest beside the preparation, in the folder that holds the models' folders."""
+
+    format: Literal[1]
+    opset: Count
+    input: TensorContract
+    outputs: tuple[TensorContract, ...]
+    files: dict[str, FileEntry]
+    versions: dict[str, str]
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the manifest's file."""
+        return _encode(_without_none(self))
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -145,8 +166,16 @@ def read_manifest(folder: Path) -> Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write a manifest, and the model card that is generated from it."""
-    (folder / MANIFEST_FILE).write_text(json.dumps(manifest.to_json(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    (folder / MANIFEST_FILE).write_bytes(_encode(manifest.to_json()))
     (folder / CARD_FILE).write_text(model_card(manifest), "utf-8")
+
+
+def _without_none(manifest: Manifest | PreparationManifest) -> dict[str, Any]:
+    return asdict(manifest, dict_factory=lambda items: {key: value for key, value in items if value is not None})
+
+
+def _encode(document: dict[str, Any]) -> bytes:
+    return f"{json.dumps(document, indent=2, ensure_ascii=False)}\n".encode()
 
 
 def record_accuracies(

@@ -7,7 +7,7 @@ import msgspec
 
 from mnist_edge.machine import describe_versions
 from mnist_edge.training.recipes import Recipe
-from runtime.contract import INT8_FILE
+from runtime.contract import INT8_FILE, Reason
 
 if TYPE_CHECKING:
     from export.manifest import Manifest
@@ -32,6 +32,7 @@ def model_card(manifest: "Manifest") -> str:
         versions=describe_versions(manifest.versions),
         robustness=_robustness(manifest),
         rejection=_rejection(manifest),
+        rejections=", ".join(f"{reason.value} `{reason.label}`" for reason in Reason),
     )
 
 

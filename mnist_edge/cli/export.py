@@ -40,7 +40,7 @@ def export(
     max_bytes: Annotated[int, typer.Option(metavar="N", min=1, help="Refuse int8 files over N bytes.")] = 100_000,
     as_json: JsonOption = False,
 ) -> None:
-    """Export checkpoints to float and int8 ONNX. Nothing is replaced unless every check passes."""
+    """Export checkpoints to ONNX: float, int8 and picture to digit. Nothing is replaced unless every check passes."""
     from export.exporter import export_checkpoints
     from mnist_edge.cli import tables
     from runtime.contract import MODELS

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from mnist_edge.evaluation.metrics import ConfidenceEvaluation, Evaluation
 from mnist_edge.evaluation.rejection import RejectionPoint, RejectionResult
 from mnist_edge.evaluation.robustness import Group, RobustnessResult
 from mnist_edge.training.checkpoint import load_checkpoint, save_checkpoint
+from runtime.errors import ModelDigestError
+from runtime.loading import load_model
 from tests.conftest import Run
 
 MODELS = ["v1", "v2"]
@@ -44,6 +47,8 @@ def test_an_export_elsewhere_gives_the_committed_bytes(root: Path, artifacts: Pa
     assert "Exported to artifacts" in done.stdout
     for name in MODELS:
         assert differing_files(copy / "artifacts" / name, artifacts / name) == []
+    for name in ("prepare.onnx", "manifest.json"):
+        assert (copy / "artifacts" / name).read_bytes() == (artifacts / name).read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -77,19 +82,51 @@ def test_the_committed_manifest_describes_the_files(artifacts: Path, name: str) 
     for file, entry in manifest.files.items():
         content = (folder / file).read_bytes()
         assert (entry.bytes, entry.sha256) == (len(content), hashlib.sha256(content).hexdigest())
-    for file in ("model.onnx", "model.int8.onnx"):
+    for file in ("model.onnx", "model.int8.onnx", "picture_to_digit.onnx"):
         model = onnx.load(folder / file)
         metadata = {entry.key: entry.value for entry in model.metadata_props}
         assert metadata["mnist_edge.parameters"] == str(manifest.parameters)
         assert metadata["mnist_edge.multiply_adds"] == str(manifest.multiply_adds)
         assert metadata["mnist_edge.checkpoint_sha256"] == manifest.files["checkpoint.safetensors"].sha256
         assert model.opset_import[0].version == manifest.opset == 20
+        assert manifest.files[file].operators == Counter(node.op_type for node in model.graph.node)
+    for file in ("model.onnx", "model.int8.onnx"):
         assert manifest.accuracy[file].sha256 == manifest.files[file].sha256
         assert manifest.accuracy[file].images == 10_000
 
 
 def test_the_committed_artifacts_stay_small(artifacts: Path) -> None:
-    assert sum(path.stat().st_size for path in artifacts.rglob("*") if path.is_file()) < 1_000_000
+    assert sum(path.stat().st_size for path in artifacts.rglob("*") if path.is_file()) < 1_700_000
+
+
+def test_the_preparation_has_a_manifest_of_its_own(copied: Path) -> None:
+    """The predictor's loader checks a file against the manifest in the same folder."""
+    path = copied / "prepare.onnx"
+    document = json.loads((copied / "manifest.json").read_text())
+    assert document["files"].keys() == {"prepare.onnx"}
+    assert document["files"]["prepare.onnx"]["bytes"] == path.stat().st_size
+    assert document["input"]["name"] == "picture"
+    assert [output["name"] for output in document["outputs"]] == ["prepared", "rejection"]
+    assert load_model(path).sha256 == document["files"]["prepare.onnx"]["sha256"]
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ModelDigestError, match="damaged or was replaced"):
+        load_model(path)
+
+
+def test_if_a_folder_cannot_be_replaced_the_preparation_stays(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_staged: Path, _folder: Path) -> None:
+        raise OSError("no")
+
+    (copied / "prepare.onnx").write_bytes(b"former")
+    (copied / "manifest.json").write_bytes(b"former")
+    with monkeypatch.context() as patch:
+        patch.setattr("export.exporter.publish", fail)
+        with pytest.raises(OSError, match="no"):
+            export_checkpoints([copied / "v2" / "checkpoint.safetensors"], copied)
+    assert (copied / "prepare.onnx").read_bytes() == (copied / "manifest.json").read_bytes() == b"former"
+    assert {path.name for path in copied.iterdir()} == {"v1", "v2", "prepare.onnx", "manifest.json"}
+    export_checkpoints([copied / "v2" / "checkpoint.safetensors"], copied)
+    assert load_model(copied / "prepare.onnx").manifest is not None
 
 
 def test_an_export_keeps_accuracies_of_unchanged_files(copied: Path) -> None:

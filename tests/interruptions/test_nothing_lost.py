@@ -20,6 +20,7 @@ from mnist_edge.data import mnist as data
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.training.checkpoint import load_checkpoint, save_checkpoint
 from runtime import Predictor
+from runtime.loading import load_model
 from tests.interruptions.work import KINDS, small_contents
 
 Snapshot = dict[str, str]
@@ -88,6 +89,7 @@ class InterruptedWork:
             for model in MODELS:
                 assert _files_of(model, left) in (_files_of(model, former), _files_of(model, new))
                 Predictor(folder / model).selftest()
+            load_model(folder / "prepare.onnx")  # checks it against the manifest beside it
         elif self.kind == "download":  # each file is replaced as a whole
             assert left.items() <= new.items()
         else:
