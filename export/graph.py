@@ -4,7 +4,7 @@ The edits work on protobuf messages: onnx_ir drops empty fields that the committ
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from onnx import GraphProto, ModelProto, NodeProto, numpy_helper
 
 from mnist_edge.errors import ArtifactError
 from mnist_edge.training.layers import Layer
-from runtime.contract import PARAMETERS_KEY
+from runtime.contract import IMAGE_SIZE, PARAMETERS_KEY, PICTURE
 
 PREPARATION_PREFIX = "prepare."
 """Starts the names of the preparation's nodes, in its own file and in a joined one."""
+_PREPARATION = "prepare"
 
 _DAMAGED = (OSError, ValueError, DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError)
 """Errors of onnx for damaged files; ValueError where a name is not UTF-8."""
@@ -101,7 +102,7 @@ def layers_of_graph(model: ModelProto) -> list[Layer]:
     """List a graph's nodes in order, as `mnist_edge.training.layers` lists the layers of a PyTorch network.
 
     The dequantization of a weight counts as part of the layer that uses it. Scales and zero points
-    count as bytes, not as parameters.
+    count as bytes, not as parameters. The nodes that prepare a picture count as a single layer, without parameters.
     """
     graph = onnx.shape_inference.infer_shapes(model).graph
     shapes = {
@@ -123,9 +124,13 @@ def layers_of_graph(model: ModelProto) -> list[Layer]:
         if node.op_type == "DequantizeLinear" and node.input[0] in arrays
     }
     values = {name: arrays[names[0]] for name, names in stored.items()}
+    preparing = [node for node in graph.node if node.name.startswith(PREPARATION_PREFIX)]
     producers = {output: node.name for node in graph.node for output in node.output}
-    layers = []
+    producers |= {output: _PREPARATION for node in preparing for output in node.output}
+    layers = [_preparation_layer(preparing, arrays)] if preparing else []
     for node in graph.node:
+        if node.name.startswith(PREPARATION_PREFIX):
+            continue
         if node.output[0] in stored:
             continue
         names = dict.fromkeys(name for source in node.input for name in stored.get(source, ()))
@@ -145,6 +150,20 @@ def layers_of_graph(model: ModelProto) -> list[Layer]:
             )
         )
     return layers
+
+
+def _preparation_layer(nodes: Sequence[NodeProto], arrays: Mapping[str, NDArray[Any]]) -> Layer:
+    """Return the nodes that turn a picture into pixels for the network as one layer."""
+    constants_read = {name for node in nodes for name in node.input} & arrays.keys()
+    return Layer(
+        name=_PREPARATION,
+        kind=f"{len(nodes)} operators",
+        inputs=(PICTURE,),
+        output_shape=(1, IMAGE_SIZE, IMAGE_SIZE),
+        parameters=0,
+        multiply_adds=0,  # depends on the picture's size
+        parameter_bytes=sum(arrays[name].nbytes for name in constants_read),
+    )
 
 
 def _parameters(node: NodeProto, values: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:

@@ -61,7 +61,8 @@ def _layers(model: str) -> "tuple[list[Layer], int]":
 
         graph = load_graph(path / INT8_FILE if path.is_dir() else path)
         layers = layers_of_graph(graph)
-        return layers, network_parameters(graph) or sum(layer.parameters for layer in layers)
+        parameters = network_parameters(graph)
+        return layers, sum(layer.parameters for layer in layers) if parameters is None else parameters
     from mnist_edge.training.checkpoint import load_checkpoint
     from mnist_edge.training.layers import layers_of
     from mnist_edge.training.models import build_model

@@ -43,6 +43,30 @@ def test_an_int8_file_is_judged_by_its_network(artifacts: Path) -> None:
     assert "kept (24,048; the int8 layout stores" in done.stdout
 
 
+def test_the_preparation_counts_as_one_layer(artifacts: Path) -> None:
+    done = inspect(artifacts / "v2" / "picture_to_digit.onnx")
+    assert "kept (24,048; the int8 layout stores" in done.stdout
+    joined, int8 = (
+        json.loads(inspect(artifacts / "v2" / file, "--json").stdout)
+        for file in ("picture_to_digit.onnx", "model.int8.onnx")
+    )
+    prepare, *network = joined["layers"]
+    assert (prepare["name"], prepare["inputs"], prepare["output_shape"]) == ("prepare", ["picture"], [1, 28, 28])
+    assert (prepare["parameters"], prepare["parameter_bytes"] > 0) == (0, True)
+    assert [layer["name"] for layer in network[: len(int8["layers"])]] == [
+        f"network.{layer['name']}" for layer in int8["layers"]
+    ]
+    assert network[0]["inputs"] == ["prepare"]
+    for total in ("parameters", "stored_parameters", "multiply_adds"):
+        assert joined[total] == int8[total]
+
+
+def test_the_preparation_alone_has_no_parameters(artifacts: Path) -> None:
+    document = json.loads(inspect(artifacts / "prepare.onnx", "--json").stdout)
+    assert (document["parameters"], document["stored_parameters"]) == (0, 0)
+    assert [layer["name"] for layer in document["layers"]] == ["prepare"]
+
+
 def test_a_network_over_budget_exits_with_3() -> None:
     done = inspect("v1", "--max-parameters", "24714")
     assert done.exit_code == 3
