@@ -1,0 +1,75 @@
+"""The ONNX graph that turns any picture into the 28×28 pixels that MNIST's makers would have made of its digit.
+
+The steps, one module each:
+
+    planes      look at the picture on at most 96 cells a side
+    ink         find out whether ink is dark or bright, remove paper and shadows
+    marks       find the digit among what is drawn
+    digit       cut it out of the picture, set the width of its strokes, scale and center it
+    rejection   reasons to reject the picture
+
+All operators are standard ones of ONNX's opset 20, without loops, branches or functions, so that any runtime can run
+it. Python unrolls what is repeated. A picture may have any size, but all grids after the first view have constant
+sizes, so the time hardly depends on the picture.
+"""
+
+from onnx import ModelProto
+from onnxscript import GraphBuilder, ir
+from onnxscript.ir.passes.common import RemoveUnusedNodesPass
+
+from export.picture.digit import SIZE, cut_out, own_pixels, set_stroke_width, to_box
+from export.picture.ink import find_ink
+from export.picture.marks import find_marks
+from export.picture.operators import FLOAT, INT64, UINT8
+from export.picture.planes import inverted_columns, lay_on_paper, look
+from export.picture.rejection import reject
+from runtime.contract import PICTURE, PREPARED, REJECTION, STEP_PREFIX
+
+_OPSET, _IR_VERSION = 20, 10
+_MAX_CELLS = 96
+
+
+def preparation() -> ModelProto:
+    """Return the preparation as an ONNX model.
+
+    Input:
+        picture: uint8 `[H, W, C]`, C = 1 (grey), 3 (RGB) or 4 (RGBA), H and W from 1 to 4,096.
+
+    Outputs:
+        prepared: uint8 `[1, 1, 28, 28]`, bright ink on a dark background.
+        rejection: int64 `[1]`, a `runtime.contract.Reason`, or 0 for none.
+        step.…: float32, what the steps made of the picture, in their order, levels 0 to 255 or masks 0 to 1.
+    """
+    picture = ir.Value(name=PICTURE, type=ir.TensorType(UINT8), shape=ir.Shape(["height", "width", "channels"]))
+    graph = ir.Graph([picture], [], nodes=[], opset_imports={"": _OPSET}, name="preparation")
+    op = GraphBuilder(graph).op
+
+    opaque = lay_on_paper(op, picture)
+    inverted = inverted_columns(op, opaque)
+    view = look(op, opaque, inverted, op.Cast([0, 0], to=INT64), op.Shape(picture, start=0, end=2), _MAX_CELLS)
+    ink = find_ink(op, view)
+    marks = find_marks(op, ink.strokes)
+    strokes, contrast = cut_out(op, opaque, inverted, view, ink, marks)
+    grown, width = set_stroke_width(op, strokes)
+    own, is_native = own_pixels(op, picture, view)
+    rejection = reject(op, view, ink, marks, contrast, width, is_native)
+    digit = op.Cast(op.Where(is_native, own, to_box(op, grown)), to=UINT8)
+    prepared = op.Reshape(digit, [1, 1, SIZE, SIZE])
+
+    outputs = {
+        PREPARED: (prepared, UINT8, [1, 1, SIZE, SIZE]),
+        REJECTION: (rejection, INT64, [1]),
+        f"{STEP_PREFIX}brightness": (ink.levels, FLOAT, None),
+        f"{STEP_PREFIX}ink": (ink.ink, FLOAT, None),
+        f"{STEP_PREFIX}digit": (marks.kept, FLOAT, None),
+        f"{STEP_PREFIX}strokes": (strokes, FLOAT, None),
+        f"{STEP_PREFIX}stroke_width": (grown, FLOAT, None),
+    }
+    for name, (value, dtype, shape) in outputs.items():
+        value.name, value.dtype = name, dtype
+        if shape is not None:
+            value.shape = ir.Shape(shape)
+        graph.outputs.append(value)
+    model = ir.Model(graph, ir_version=_IR_VERSION)
+    RemoveUnusedNodesPass()(model)
+    return ir.to_proto(model)

@@ -1,0 +1,105 @@
+"""Building blocks of the preparation graph.
+
+Every function here and in the modules beside it adds nodes to the graph that `op` builds and returns their outputs.
+Shapes are those of the graph's tensors; levels are float32, 0 to 255. `[2]` and `[2, 1]` are rows and columns.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from onnxscript import OpBuilder, ir
+
+__all__ = ["OpBuilder", "Value"]
+
+Value: TypeAlias = ir.Value
+FLOAT, INT64, UINT8 = ir.DataType.FLOAT, ir.DataType.INT64, ir.DataType.UINT8
+
+
+def constant(op: OpBuilder, name: str, values: ArrayLike) -> Value:
+    """Return a float32 constant; a name always has the same values."""
+    known = op.builder.graph.initializers.get(name)
+    return known or op.initializer(ir.tensor(np.asarray(values, np.float32)), name)
+
+
+def as_float(op: OpBuilder, values: Value) -> Value:
+    """Return integers or truth values as float32."""
+    return op.Cast(values, to=FLOAT)
+
+
+def halves(op: OpBuilder, values: Value, axis: int = 0) -> tuple[Value, Value]:
+    """Split an axis into two equal parts."""
+    first, second = op.Split(values, num_outputs=2, axis=axis, _outputs=2)
+    return first, second
+
+
+def total(op: OpBuilder, values: Value) -> Value:
+    """Return the sum of all values, a scalar."""
+    return op.ReduceSum(values, keepdims=0)
+
+
+def ratio(op: OpBuilder, dividend: Value, divisor: Value, least: float) -> Value:
+    """Divide by a number, or by `least` where the number is smaller."""
+    return op.Div(dividend, op.Max(divisor, least))
+
+
+def interpolation(count: int, source_count: int, reach: float | None = None) -> NDArray[np.float64]:
+    """Return the matrix `[count, source_count]` that resamples an axis linearly; each row sums to 1.
+
+    `reach` is where the triangular weights end, in source cells; by default one cell of the coarser side.
+    """
+    step = source_count / count
+    middles = (np.arange(count) + 0.5) * step - 0.5
+    weights = np.maximum(0, 1 - np.abs(np.arange(source_count) - middles[:, None]) / (reach or max(step, 1)))
+    normalized: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+    return normalized
+
+
+def along_both(op: OpBuilder, matrix: Value, planes: Value) -> Value:
+    """Apply a matrix `[m, n]` to the rows and to the columns of planes `[…, n, n]`: `[…, m, m]`."""
+    return op.MatMul(op.MatMul(matrix, planes), op.Transpose(matrix, perm=[1, 0]))
+
+
+def dilate(op: OpBuilder, planes: Value, window: int) -> Value:
+    """Return the maximum over a window around each cell of `[1, K, n, n]`; an odd number of cells, at most 17.
+
+    Larger windows are 100 times as slow in onnxruntime.
+    """
+    return op.MaxPool(planes, kernel_shape=[window, window], pads=[window // 2] * 4)
+
+
+def erode(op: OpBuilder, planes: Value, window: int) -> Value:
+    """Return the minimum over a window around each cell, as `dilate` does the maximum."""
+    return op.Neg(dilate(op, op.Neg(planes), window))
+
+
+def extent(op: OpBuilder, mask: Value, side: int) -> tuple[Value, Value]:
+    """Return the first row and column of the cells that are 1 in `[side, side]`, and those after the last: `[2, 1]`."""
+    shown = op.Concat(op.ReduceMax(mask, [1], keepdims=0), op.ReduceMax(mask, [0], keepdims=0), axis=0)
+    steps = constant(op, f"steps_{side}", [np.arange(side, 0, -1), np.arange(1, side + 1)])
+    farthest = op.ReduceMax(op.Mul(op.Reshape(shown, [2, 1, side]), steps), [2], keepdims=0)
+    to_first, last = halves(op, farthest, axis=1)
+    return op.Sub(float(side), to_first), last
+
+
+def centers(op: OpBuilder, side: int) -> Value:
+    """Return the middles of the cells of an axis, 0.5 and so on: `[side]`."""
+    return constant(op, f"centers_{side}", np.arange(side) + 0.5)
+
+
+def between(op: OpBuilder, positions: Value, first: Value, last: Value) -> Value:
+    """Return 1 for positions between two others, 0 for those elsewhere."""
+    return as_float(op, op.And(op.Greater(positions, first), op.Less(positions, last)))
+
+
+def box_mask(op: OpBuilder, side: int, first: Value, last: Value) -> Value:
+    """Return 1 for the cells between two rows and between two columns, `[2, 1]` each: `[side, side]`."""
+    rows, columns = halves(op, between(op, centers(op, side), first, last))
+    return op.Mul(op.Transpose(rows, perm=[1, 0]), columns)
+
+
+def center_of_mass(op: OpBuilder, plane: Value, side: int) -> Value:
+    """Return the mean row and column of `[side, side]`, weighted by its levels: `[2, 1]`."""
+    powers = constant(op, f"powers_{side}", [np.ones(side), np.arange(side) + 0.5])
+    moments = op.Reshape(along_both(op, powers, plane), [4, 1])  # mass, by column, by row
+    return ratio(op, op.Gather(moments, [2, 1]), op.Gather(moments, [0]), 1e-3)

@@ -1,0 +1,55 @@
+"""Reasons to reject a picture, whatever the network would say of it.
+
+Each limit rejects at most 0.2 % of digits drawn by code and of digits made of MNIST's training images.
+"""
+
+from export.picture.ink import Ink, project
+from export.picture.marks import Marks
+from export.picture.operators import INT64, OpBuilder, Value, as_float, constant, ratio, total
+from export.picture.planes import View
+from runtime.contract import Reason
+
+_MANY = 1 << 31
+_MIN_INK = 12.0
+_MIN_CORRELATION = 0.2
+_MIN_SIGNAL_TO_NOISE = 3.0
+_MAX_STROKE_WIDTH = 7.0
+_MAX_REST = 2.0
+_MIN_EVIDENCE = 0.15
+_MAX_EDGE_SHARE = 0.95
+_MAX_RIVAL = 0.4
+_MIN_MAIN_SHARE = 0.5
+
+
+def correlation(op: OpBuilder, plane: Value) -> Value:
+    """Return the correlation of the cells of `[1, 1, h, w]` with those below and to the right of them.
+
+    It is near 0 for noise and near 1 for a drawing. The last cell of a row is compared with the next row's first.
+    """
+    deviation = op.Reshape(op.Sub(plane, op.ReduceMean(plane)), [-1])
+    products = [
+        total(op, op.Mul(op.Slice(deviation, step, [_MANY], [0]), op.Slice(deviation, [0], op.Neg(step), [0])))
+        for step in (op.Cast([1], to=INT64), op.Shape(plane, start=3, end=4))
+    ]
+    variance = total(op, op.Mul(deviation, deviation))
+    return ratio(op, op.Mul(op.Add(*products), 0.5), variance, 1e-3)
+
+
+def reject(op: OpBuilder, view: View, ink: Ink, marks: Marks, contrast: Value, width: Value, is_native: Value) -> Value:
+    """Return the code of the first `Reason` that applies, or 0: int64 `[1]`. A native picture is never rejected."""
+    excess = {
+        Reason.BLANK: op.Sub(_MIN_INK, op.ReduceMax(ink.ink, keepdims=0)),
+        Reason.NOISE: op.Max(
+            op.Sub(_MIN_CORRELATION, correlation(op, project(op, ink, view))),
+            op.Sub(op.Mul(op.Max(ink.noise, 0.5), _MIN_SIGNAL_TO_NOISE), contrast),
+            op.Sub(width, _MAX_STROKE_WIDTH),
+            op.Sub(marks.rest, _MAX_REST),
+        ),
+        Reason.UNCLEAR: op.Sub(_MIN_EVIDENCE, op.Abs(ink.evidence)),
+        Reason.EDGE: op.Sub(marks.edge_share, _MAX_EDGE_SHARE),
+        Reason.SEVERAL_MARKS: op.Max(op.Sub(marks.rival, _MAX_RIVAL), op.Sub(_MIN_MAIN_SHARE, marks.main_share)),
+    }
+    none = (op.Sub(as_float(op, is_native), 0.5), constant(op, "always", [1.0]))
+    margins = op.Concat(*(op.Reshape(margin, [1]) for margin in (none[0], *excess.values(), none[1])), axis=0)
+    first = op.ArgMax(as_float(op, op.Greater(margins, 0.0)), axis=0, keepdims=1)
+    return op.Gather(op.Cast([0, *(int(reason) for reason in excess), 0], to=INT64), first)
