@@ -40,7 +40,7 @@ def preparation() -> ModelProto:
         rejection: int64 `[1]`, a `runtime.contract.Reason`, or 0 for none.
         step.…: float32, what the steps made of the picture, in their order, levels 0 to 255 or masks 0 to 1.
     """
-    picture = ir.Value(name=PICTURE, type=ir.TensorType(UINT8), shape=ir.Shape(["height", "width", "channels"]))
+    picture = ir.Value(name=PICTURE, type=ir.TensorType(UINT8), shape=ir.Shape(["H", "W", "C"]))
     graph = ir.Graph([picture], [], nodes=[], opset_imports={"": _OPSET}, name="preparation")
     op = GraphBuilder(graph).op
 
