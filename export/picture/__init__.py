@@ -18,7 +18,7 @@ from onnxscript import GraphBuilder, ir
 from onnxscript.ir.passes.common import RemoveUnusedNodesPass
 
 from export.picture.digit import SIZE, cut_out, own_pixels, set_stroke_width, to_box
-from export.picture.ink import find_ink
+from export.picture.ink import find_ink, project
 from export.picture.marks import find_marks
 from export.picture.operators import FLOAT, INT64, UINT8
 from export.picture.planes import inverted_columns, lay_on_paper, look
@@ -50,9 +50,10 @@ def preparation() -> ModelProto:
     ink = find_ink(op, view)
     marks = find_marks(op, ink.strokes)
     strokes, contrast = cut_out(op, opaque, inverted, view, ink, marks)
-    grown, width = set_stroke_width(op, strokes)
+    grown, stroke_width, aspect = set_stroke_width(op, strokes)
+    rejection = reject(op, project(op, ink, view), ink, marks, contrast, stroke_width, aspect)
     own, is_native = own_pixels(op, picture, view)
-    rejection = reject(op, view, ink, marks, contrast, width, is_native)
+    rejection = op.Where(is_native, op.Cast([0], to=INT64), rejection)
     digit = op.Cast(op.Where(is_native, own, to_box(op, grown)), to=UINT8)
     prepared = op.Reshape(digit, [1, 1, SIZE, SIZE])
 

@@ -21,13 +21,11 @@ _MARGIN = 4
 """Cells around the digit."""
 _MAX_CELLS = 72
 """Limit of the view of the digit: its longer side has 36 to 72 cells, or is enlarged."""
-_OTHERS_WEIGHT, _GATE_STEEPNESS = 0.5, 4.0
-"""Ink fades out at the edge of the digit's cells, and sooner where another mark is next to them."""
-_STROKE_EDGE, _MAX_SHARPENING = 135.0, 3.0
-"""Level at a stroke's edge, and how much steeper the edges of an enlarged picture become."""
+_GATE_STEEPNESS = 4.0
+"""Ink fades out at the edge of the digit's cells."""
 _MIN_STROKE_WIDTH, _MAX_STROKE_WIDTH = 1.5, 4.2
 """Pixels of 28: the first and the last percent of MNIST's 60,000 training images."""
-_MAX_GROWTH = 4
+_MAX_GROWTH = 3
 """Cells that an edge is moved at most."""
 _MIN_LEVEL, _MIN_BORDER_SHARE, _MAX_OFF_CENTER = 200.0, 0.9, 0.55
 """Of MNIST's images: brightest level, share of the border that is black, pixels from the center of mass to 14.5."""
@@ -51,17 +49,14 @@ def cut_out(op: OpBuilder, picture: Value, inverted: Value, view: View, ink: Ink
     ends = op.Concat(op.Sub(middle, half), op.Add(middle, half), axis=0)
     levels = _resample(op, project(op, ink, close), ends, close.block, -255.0)
     ends = op.Add(ends, op.Tile(graph.as_float(op, start), [2]))
-    gate = op.Sub(marks.kept, op.Mul(marks.others, _OTHERS_WEIGHT))
-    coarse = op.Concat(op.Add(ink.paper, ink.background), gate, axis=1)
+    coarse = op.Concat(op.Add(ink.paper, ink.background), marks.kept, axis=1)
     coarse = _resample(op, coarse, ends, op.Mul(view.pixels, 1 / COARSE), 0.0)
     paper, gate = graph.halves(op, coarse, axis=1)
     strokes = op.Mul(op.Relu(op.Sub(levels, paper)), op.Clip(op.Mul(gate, _GATE_STEEPNESS), 0.0, 1.0))
 
     contrast = ratio(op, total(op, op.Mul(strokes, strokes)), total(op, strokes), 1e-3)
-    sharpening = op.Clip(op.ReduceMax(op.Div(close.block, cell), keepdims=0), 1.0, _MAX_SHARPENING)
     full = op.Clip(op.Mul(strokes, op.Div(255.0, op.Max(contrast, 1.0))), 0.0, 255.0)
-    sharp = op.Clip(op.Add(op.Mul(op.Sub(full, _STROKE_EDGE), sharpening), 127.5), 0.0, 255.0)
-    return sharp, contrast
+    return full, contrast
 
 
 def _resample(op: OpBuilder, planes: Value, ends: Value, block: Value, outside: float) -> Value:
@@ -93,13 +88,20 @@ def stroke_width(op: OpBuilder, plane: Value) -> Value:
     return ratio(op, op.Mul(total(op, plane), 2.0), edges, 1.0)
 
 
-def set_stroke_width(op: OpBuilder, plane: Value) -> tuple[Value, Value]:
-    """Widen or thin strokes that are out of MNIST's range to its end; also return their former width, of 28 pixels."""
+def set_stroke_width(op: OpBuilder, plane: Value) -> tuple[Value, Value, Value]:
+    """Widen or thin strokes that are out of MNIST's range to its end.
+
+    Returns:
+        The digit on the same grid, its former strokes' width in pixels of 28, and its width as a multiple of its
+        height.
+    """
     first, last = box(op, plane)
-    pixel = op.Mul(op.ReduceMax(op.Sub(last, first), keepdims=0), 1 / BOX_SIZE)
-    width = op.Div(stroke_width(op, plane), pixel)
-    missing = op.Sub(op.Clip(width, _MIN_STROKE_WIDTH, _MAX_STROKE_WIDTH), width)
-    return grow(op, plane, op.Mul(op.Mul(missing, 0.5), pixel)), width
+    length = op.Sub(last, first)
+    height, width = graph.halves(op, length)
+    pixel = op.Mul(op.ReduceMax(length, keepdims=0), 1 / BOX_SIZE)
+    stroke = op.Div(stroke_width(op, plane), pixel)
+    missing = op.Sub(op.Clip(stroke, _MIN_STROKE_WIDTH, _MAX_STROKE_WIDTH), stroke)
+    return grow(op, plane, op.Mul(op.Mul(missing, 0.5), pixel)), stroke, op.Div(width, height)
 
 
 def grow(op: OpBuilder, plane: Value, distance: Value) -> Value:

@@ -62,7 +62,7 @@ def find_ink(op: OpBuilder, view: View) -> Ink:
     of_channels[1, :, 0] = 1
     of_channels[3, :, :3] = of_channels[4, :, :3] = _COLORS
     colors = op.Slice(op.Gather(constant(op, "colors", of_channels), channels), [0], channels, [2])  # [1, 4, C]
-    halved = op.AveragePool(resized, kernel_shape=[2, 2], strides=[2, 2])
+    halved = op.Resize(resized, None, None, [COARSE, COARSE], axes=[2, 3], mode="linear")  # means of 2×2 cells
     coarse_grid = op.Reshape(halved, op.Concat(channels, [COARSE * COARSE], axis=0))
     coarse = op.Reshape(op.MatMul(colors, coarse_grid), [4, COARSE, COARSE])
 

@@ -22,7 +22,6 @@ class Marks(NamedTuple):
     """The marks of a picture."""
 
     kept: Value  # 1 where the digit is, [1, 1, COARSE, COARSE]
-    others: Value  # 1 where other marks are
     first: Value  # row and column where the digit begins, in cells of GRID, [2, 1]
     last: Value  # those after its end
     main_share: Value  # mass of the main mark, as a share of the digit's
@@ -97,7 +96,6 @@ def find_marks(op: OpBuilder, strokes: Value) -> Marks:
     left_and_right = op.ReduceMean(op.Gather(kept, [0, -1], axis=3), [2], keepdims=0)
     return Marks(
         kept,
-        op.Sub(mask, kept),
         *graph.extent(op, op.Reshape(shown, [GRID, GRID]), GRID),
         ratio(op, main_mass, total(op, op.Mul(kept, weight)), 1e-6),
         ratio(op, op.ReduceMax(rivals), main_prominence, 1e-6),

@@ -3,10 +3,9 @@
 Each limit rejects at most 0.2 % of digits drawn by code and of digits made of MNIST's training images.
 """
 
-from export.picture.ink import Ink, project
+from export.picture.ink import Ink
 from export.picture.marks import Marks
-from export.picture.operators import INT64, OpBuilder, Value, as_float, constant, ratio, total
-from export.picture.planes import View
+from export.picture.operators import INT64, OpBuilder, Value, as_float, ratio, total
 from runtime.contract import Reason
 
 _MANY = 1 << 31
@@ -19,6 +18,7 @@ _MIN_EVIDENCE = 0.15
 _MAX_EDGE_SHARE = 0.95
 _MAX_RIVAL = 0.4
 _MIN_MAIN_SHARE = 0.5
+_MAX_ASPECT = 1.9
 
 
 def correlation(op: OpBuilder, plane: Value) -> Value:
@@ -35,21 +35,37 @@ def correlation(op: OpBuilder, plane: Value) -> Value:
     return ratio(op, op.Mul(op.Add(*products), 0.5), variance, 1e-3)
 
 
-def reject(op: OpBuilder, view: View, ink: Ink, marks: Marks, contrast: Value, width: Value, is_native: Value) -> Value:
-    """Return the code of the first `Reason` that applies, or 0: int64 `[1]`. A native picture is never rejected."""
+def reject(
+    op: OpBuilder, levels: Value, ink: Ink, marks: Marks, contrast: Value, stroke_width: Value, aspect: Value
+) -> Value:
+    """Return the code of the first `Reason` that applies, or 0: int64 `[1]`.
+
+    Args:
+        op: builds the graph.
+        levels: of ink in the view of the whole picture, `[1, 1, h, w]`.
+        ink: of this view.
+        marks: of this ink.
+        contrast: of the digit's strokes to paper, levels.
+        stroke_width: of the digit, pixels of 28.
+        aspect: width of the digit by its height.
+    """
     excess = {
-        Reason.BLANK: op.Sub(_MIN_INK, op.ReduceMax(ink.ink, keepdims=0)),
-        Reason.NOISE: op.Max(
-            op.Sub(_MIN_CORRELATION, correlation(op, project(op, ink, view))),
+        Reason.BLANK: [op.Sub(_MIN_INK, op.ReduceMax(ink.ink, keepdims=0))],
+        Reason.NOISE: [
+            op.Sub(_MIN_CORRELATION, correlation(op, levels)),
             op.Sub(op.Mul(op.Max(ink.noise, 0.5), _MIN_SIGNAL_TO_NOISE), contrast),
-            op.Sub(width, _MAX_STROKE_WIDTH),
+            op.Sub(stroke_width, _MAX_STROKE_WIDTH),
             op.Sub(marks.rest, _MAX_REST),
-        ),
-        Reason.UNCLEAR: op.Sub(_MIN_EVIDENCE, op.Abs(ink.evidence)),
-        Reason.EDGE: op.Sub(marks.edge_share, _MAX_EDGE_SHARE),
-        Reason.SEVERAL_MARKS: op.Max(op.Sub(marks.rival, _MAX_RIVAL), op.Sub(_MIN_MAIN_SHARE, marks.main_share)),
+        ],
+        Reason.UNCLEAR: [op.Sub(_MIN_EVIDENCE, op.Abs(ink.evidence))],
+        Reason.EDGE: [op.Sub(marks.edge_share, _MAX_EDGE_SHARE)],
+        Reason.SEVERAL_MARKS: [
+            op.Sub(marks.rival, _MAX_RIVAL),
+            op.Sub(_MIN_MAIN_SHARE, marks.main_share),
+            op.Sub(aspect, _MAX_ASPECT),
+        ],
     }
-    none = (op.Sub(as_float(op, is_native), 0.5), constant(op, "always", [1.0]))
-    margins = op.Concat(*(op.Reshape(margin, [1]) for margin in (none[0], *excess.values(), none[1])), axis=0)
-    first = op.ArgMax(as_float(op, op.Greater(margins, 0.0)), axis=0, keepdims=1)
-    return op.Gather(op.Cast([0, *(int(reason) for reason in excess), 0], to=INT64), first)
+    margins = [op.Reshape(op.Max(*values), [1]) for values in excess.values()]
+    applies = as_float(op, op.Greater(op.Concat(*margins, [1.0], axis=0), 0.0))
+    first = op.ArgMax(applies, axis=0, keepdims=1)
+    return op.Gather(op.Cast([*(int(reason) for reason in excess), 0], to=INT64), first)
