@@ -9,17 +9,34 @@ https://protobuf.dev/programming-guides/encoding, and `onnx.proto` for the field
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from .errors import ModelError
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
-_STANDARD_DOMAINS = (b"", b"ai.onnx")
-
-_GRAPH, _TRAINING, _FUNCTIONS = 7, 20, 25  # of a ModelProto
-_NODES, _INITIALIZERS, _SPARSE_INITIALIZERS = 1, 5, 15  # of a GraphProto
-_OPERATOR, _ATTRIBUTES, _DOMAIN = 4, 5, 7  # of a NodeProto
-_TENSOR, _SUBGRAPH, _TENSORS, _SUBGRAPHS, _SPARSE, _SPARSES = 5, 6, 10, 11, 22, 23  # of an AttributeProto
-_EXTERNAL, _LOCATION = 13, 14  # of a TensorProto
+_CHILDREN: Final = {
+    ("model", 7): "graph",
+    ("graph", 1): "node",
+    ("graph", 5): "tensor",
+    ("node", 5): "attribute",
+    ("attribute", 5): "tensor",
+    ("attribute", 10): "tensor",
+}
+"""The fields, by message and number, that hold messages to check, and their kinds."""
+_REFUSED: Final = {
+    ("model", 20): "training graphs",
+    ("model", 25): "functions",
+    ("graph", 15): "sparse tensors",
+    ("attribute", 6): "a subgraph",
+    ("attribute", 11): "a subgraph",
+    ("attribute", 22): "sparse tensors",
+    ("attribute", 23): "sparse tensors",
+    ("tensor", 13): "tensors in other files",
+    ("tensor", 14): "tensors in other files",
+    ("node", 7): "an operator of a non-standard domain",
+}
+_HARMLESS: Final = {("tensor", 14): (0,), ("node", 7): (b"", b"ai.onnx")}
+"""Values of refused fields that are accepted: tensors within the file, and the standard operators' domain."""
 
 
 def check_graph(path: str, content: bytes) -> None:
@@ -34,60 +51,23 @@ def check_graph(path: str, content: bytes) -> None:
             sparse tensors or tensors in other files.
     """
     try:
-        for number, value in _fields(memoryview(content)):
-            if number in (_FUNCTIONS, _TRAINING):
-                raise _refusal(path, "functions or training graphs")
-            if number == _GRAPH:
-                _check_nodes_and_tensors(path, _message(value))
+        _check(path, "model", memoryview(content))
     except (IndexError, TypeError) as error:
         raise ModelError(f"{path} is damaged or not an ONNX model; copy or export it again") from error
 
 
-def _check_nodes_and_tensors(path: str, graph: memoryview) -> None:
-    for number, value in _fields(graph):
-        if number == _NODES:
-            _check_node(path, _message(value))
-        elif number == _INITIALIZERS:
-            _check_tensor(path, _message(value))
-        elif number == _SPARSE_INITIALIZERS:
-            raise _refusal(path, "sparse tensors")
-
-
-def _check_node(path: str, node: memoryview) -> None:
-    operator = ""
-    for number, value in _fields(node):
-        if number == _OPERATOR:
-            operator = bytes(_message(value)).decode(errors="replace")
-        elif number == _DOMAIN and bytes(_message(value)) not in _STANDARD_DOMAINS:
-            domain = bytes(_message(value)).decode(errors="replace")
-            raise _refusal(path, f"an operator of the non-standard domain {domain}")
-        elif number == _ATTRIBUTES:
-            for kind, content in _fields(_message(value)):
-                if kind in (_SUBGRAPH, _SUBGRAPHS):
-                    raise _refusal(path, f"a subgraph in an operator {operator}")
-                if kind in (_SPARSE, _SPARSES):
-                    raise _refusal(path, "sparse tensors")
-                if kind in (_TENSOR, _TENSORS):
-                    _check_tensor(path, _message(content))
-
-
-def _check_tensor(path: str, tensor: memoryview) -> None:
-    for number, value in _fields(tensor):
-        if number == _EXTERNAL or (number == _LOCATION and value != 0):
-            raise _refusal(path, "tensors in other files")
-
-
-def _refusal(path: str, content: str) -> ModelError:
-    return ModelError(
-        f"{path} contains {content}, which a digit network does not need and which could reach beyond the file. "
-        "Export the model with mnist-edge export, or with standard operators and all tensors in the file."
-    )
-
-
-def _message(value: int | memoryview) -> memoryview:
-    if not isinstance(value, memoryview):
-        raise TypeError("a number in place of a message")
-    return value
+def _check(path: str, kind: str, message: memoryview) -> None:
+    for number, value in _fields(message):
+        field = kind, number
+        if field in _CHILDREN:
+            if isinstance(value, int):
+                raise TypeError("a number in place of a message")
+            _check(path, _CHILDREN[field], value)
+        elif field in _REFUSED and value not in _HARMLESS.get(field, ()):  # a view of bytes equals the bytes
+            raise ModelError(
+                f"{path} contains {_REFUSED[field]}, which no model here needs and which could reach beyond the file. "
+                "Export the model with mnist-edge export, or with standard operators and all tensors in the file."
+            )
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
