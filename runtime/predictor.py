@@ -13,9 +13,9 @@ from .contract import IMAGE_SIZE, Reason
 from .errors import ImageError, SelftestError
 from .images import ImageSource
 from .loading import load_golden, load_model, read_confidence
+from .network import Network
 from .prediction import DETAILS, Prediction, Rejection
 from .preprocess import Prepared, prepare
-from .session import Session
 
 _Float = TypeVar("_Float", bound=np.floating)
 
@@ -83,8 +83,8 @@ class Predictor:
             raise ValueError(f"providers must be a list of some of {', '.join(available)}, not {providers!r}")
         if reject_below is not None and not 0 <= reject_below <= 1:
             raise ValueError(f"reject_below must be a confidence from 0 to 1, not {reject_below}")
-        self._session = Session(load_model(model, sha256), threads, providers, memory_arena)
-        temperature, own_reject_below = read_confidence(self._session.file, self._session.metadata)
+        self._network = Network(load_model(model, sha256), threads, providers, memory_arena)
+        temperature, own_reject_below = read_confidence(self._network.file, self._network.metadata)
         self.temperature: Final = temperature
         """The divisor of the logits that calibrates the probabilities."""
         self.reject: Final = reject
@@ -95,12 +95,12 @@ class Predictor:
     @property
     def path(self) -> str:
         """The path of the model's file."""
-        return str(self._session.file.path)
+        return str(self._network.file.path)
 
     @property
     def sha256(self) -> str:
         """The SHA-256 of the model's bytes, in hexadecimal."""
-        return self._session.file.sha256
+        return self._network.file.sha256
 
     def predict(self, image: ImageSource) -> Prediction:
         """Predict the digit in a picture of any size, dark on light or light on dark.
@@ -176,9 +176,8 @@ class Predictor:
                 f"pixels must have the shape [N, {IMAGE_SIZE}, {IMAGE_SIZE}] or [N, 1, {IMAGE_SIZE}, {IMAGE_SIZE}], "
                 f"not {list(pixels.shape)}; for a picture of any size use predict"
             )
-        if self._session.is_inherited:
-            self._session = Session(*self._session.settings)
-        return self._session.logits(pixels.reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE))
+        self._network = self._network.here()
+        return self._network.logits(pixels.reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE))
 
     def selftest(self) -> SelftestReport:
         """Compare the model's logits on this machine with those stored at export.
@@ -189,7 +188,7 @@ class Predictor:
             ModelDigestError: its digest is not the manifest's.
             ModelError: it is damaged, or the manifest does not name it.
         """
-        golden = load_golden(self._session.file)
+        golden = load_golden(self._network.file)
         if golden is None:
             raise SelftestError(f"{self.path} has no golden logits to compare with: its folder has no manifest")
         # A single image takes a different code path through the session than a batch.

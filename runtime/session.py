@@ -1,56 +1,47 @@
-"""An ONNX Runtime session, configured for models of this size and safe to inherit through `fork`."""
+"""An ONNX Runtime session, configured for graphs of this size and safe to inherit through `fork`."""
 
 import ctypes
 import os
-import threading
 import weakref
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
-import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from .contract import CLASSES, IMAGE_SIZE, INPUT, OUTPUT
 from .errors import ModelError, ModelSignatureError
 from .loading import ModelFile
 
-if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
-
-BATCH_SIZE = 64
-"""Images per run: enough to make the overhead of a call negligible, few enough that activations stay in the cache."""
-MIN_IMAGES_PER_THREAD = 32
-"""With fewer images for each thread, waking another thread is not worth it."""
-
-_INPUT_SIGNATURE = (INPUT, "tensor(uint8)", (1, IMAGE_SIZE, IMAGE_SIZE))
-_OUTPUT_SIGNATURE = (OUTPUT, "tensor(float)", (CLASSES,))
-
 
 class Session:
-    """Runs a model on pixels uint8 `[N, 1, 28, 28]`. Threads may share it.
-
-    A single image is copied into buffers that stay bound to the session, one pair per thread.
-    Bound buffers save about 4 of the 24 µs of a call: argument checks and allocation.
-    """
+    """Runs one ONNX file on one thread. Threads may share it."""
 
     is_inherited = False
-    """Whether this process got the session through a `fork`; if so, only a new one with its `settings` can run here."""
+    """Whether this process got the session through a `fork`; if so, only `here()` can run."""
 
-    def __init__(self, file: ModelFile, threads: int, providers: Sequence[str], memory_arena: bool) -> None:
-        """Open a session and check the model's inputs and outputs.
+    def __init__(
+        self,
+        settings: tuple[Any, ...],
+        file: ModelFile,
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+        memory_arena: bool = False,
+        optimize: bool = True,
+    ) -> None:
+        """Open a session; `settings` are the arguments with which another process can open this subclass again.
 
         Raises:
-            ModelSignatureError: the inputs or outputs are not those of a digit network.
             ModelError: onnxruntime cannot run the model.
         """
-        self.settings = (file, threads, tuple(providers), memory_arena)
+        self.settings = settings
+        self.file = file
         options = onnxruntime.SessionOptions()
-        # `logits` divides a batch among threads; dividing a single image costs more than it saves.
+        # Dividing a single image among threads costs more than it saves.
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         # For tensors this small malloc is as fast as an arena, and returns memory to the system.
         options.enable_cpu_mem_arena = memory_arena
+        if not optimize:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = 4  # errors below "fatal" are also raised as exceptions
         onnxruntime.disable_telemetry_events()
         try:
@@ -60,75 +51,32 @@ class Session:
                 providers=list(providers),
                 enable_fallback=0,  # a fallback prints to standard output
             )
-            _check_signature(file, "input", self._session.get_inputs(), _INPUT_SIGNATURE)
-            _check_signature(file, "output", self._session.get_outputs(), _OUTPUT_SIGNATURE)
+            self.inputs = [_signature(node) for node in self._session.get_inputs()]
+            self.outputs = [_signature(node) for node in self._session.get_outputs()]
             self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
-        except ModelSignatureError:
-            raise
         except Exception as error:  # onnxruntime's exceptions have no other common base
             raise ModelError(f"{file.path} is not an ONNX model that onnxruntime can run ({error})") from error
-        self.file = file
-        self._buffers = threading.local()
-        self._threads = threads
-        self._pool = _thread_pool(threads - 1) if threads > 1 else None
         _sessions.add(self)
 
-    def __reduce__(self) -> tuple[type["Session"], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
         """Pickle the model's bytes and the settings: the receiving process opens its own session."""
-        return Session, self.settings
+        return type(self), self.settings
 
-    def logits(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return logits, float32 `[N, 10]`, of pixels uint8 `[N, 1, 28, 28]`.
+    def here(self) -> Self:
+        """Return this session, or a new one on the same bytes if this process got it through a `fork`."""
+        return type(self)(*self.settings) if self.is_inherited else self
+
+    def _run(self, outputs: Sequence[str], inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Return the named outputs.
 
         Raises:
-            ModelError: the model fails or returns another shape.
+            ModelError: the model fails.
         """
-        if len(batch) == 1:
-            return self._logits_of_one(batch)
-        logits = np.empty((len(batch), CLASSES), np.float32)
-        share = max(MIN_IMAGES_PER_THREAD, -(-len(batch) // self._threads))
-        futures: list[Future[None]] = []
         try:
-            if self._pool is not None:
-                for start in range(share, len(batch), share):
-                    part = slice(start, start + share)
-                    futures.append(self._pool.submit(self._fill, logits[part], batch[part]))
-        except RuntimeError:  # Python starts no threads once its main thread has ended
-            share = len(batch)
-        self._fill(logits[:share], batch[:share])
-        for future in futures:
-            future.result()
-        return logits
-
-    def _fill(self, logits: NDArray[np.float32], batch: NDArray[np.uint8]) -> None:
-        """Compute one thread's share of a batch into `logits`."""
-        for start in range(0, len(batch), BATCH_SIZE):
-            logits[start : start + BATCH_SIZE] = self._run(batch[start : start + BATCH_SIZE])
-
-    def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        try:
-            logits: NDArray[np.float32] = self._session.run(None, {INPUT: batch})[0]
+            results: list[NDArray[Any]] = self._session.run(outputs, inputs)
         except Exception as error:
             raise self._failure(error) from error
-        if logits.shape != (len(batch), CLASSES):
-            raise self._failure(f"logits of shape {list(logits.shape)} for {len(batch)} images")
-        return logits
-
-    def _logits_of_one(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        buffers = self._buffers.__dict__
-        if not buffers:
-            pixels, logits = np.zeros((1, 1, IMAGE_SIZE, IMAGE_SIZE), np.uint8), np.zeros((1, CLASSES), np.float32)
-            binding = self._session.io_binding()
-            binding.bind_ortvalue_input(INPUT, onnxruntime.OrtValue.ortvalue_from_numpy(pixels))
-            binding.bind_ortvalue_output(OUTPUT, onnxruntime.OrtValue.ortvalue_from_numpy(logits))
-            buffers.update(pixels=pixels, logits=logits, binding=binding)
-        buffers["pixels"][...] = image
-        try:
-            self._session.run_with_iobinding(buffers["binding"])
-        except Exception as error:
-            raise self._failure(error) from error
-        result: NDArray[np.float32] = buffers["logits"].copy()
-        return result
+        return results
 
     def _failure(self, problem: object) -> ModelError:
         return ModelError(
@@ -136,22 +84,21 @@ class Session:
             "if this recurs, export it again"
         )
 
+    def _check_signature(self, graph: str, inputs: list[str], outputs: list[str]) -> None:
+        """Check that a graph has the expected inputs and outputs, each a name, a type and a shape; * is any length.
 
-def _thread_pool(threads: int) -> "ThreadPoolExecutor":
-    from concurrent.futures import ThreadPoolExecutor  # takes 5 ms, so only when it is needed
+        Raises:
+            ModelSignatureError: it has others.
+        """
+        for kind, actual, expected in (("input", self.inputs, inputs), ("output", self.outputs, outputs)):
+            if actual != expected:
+                problem = f"is {'; '.join(actual) or 'none'}; a {graph}'s is {'; '.join(expected)}"
+                raise ModelSignatureError(f"the {kind} of {self.file.path} {problem}")
 
-    return ThreadPoolExecutor(threads, "mnist-edge")
 
-
-def _check_signature(file: ModelFile, kind: str, nodes: list[Any], expected: tuple[str, str, tuple[int, ...]]) -> None:
-    """Check that a session has exactly the input or output that the contract names, with any batch size."""
-    name, dtype, shape = expected
-    matches = [(node.name, node.type, tuple(node.shape[1:])) for node in nodes] == [expected]
-    if not matches or isinstance(nodes[0].shape[0], int):
-        actual = "; ".join(f"{node.name} {node.type} {node.shape}" for node in nodes) or "none"
-        raise ModelSignatureError(
-            f"the {kind} of {file.path} is {actual}; a digit network's is {name} {dtype} {['N', *shape]}"
-        )
+def _signature(node: Any) -> str:
+    lengths = (str(length) if isinstance(length, int) else "*" for length in node.shape)
+    return f"{node.name} {node.type} [{', '.join(lengths)}]"
 
 
 _sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()

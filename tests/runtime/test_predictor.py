@@ -13,10 +13,10 @@ from PIL import Image
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
 from runtime import ImageError, Prediction, Predictor, Reason, Rejection
+from runtime.network import BATCH_SIZE
 from runtime.prediction import DETAILS
 from runtime.predictor import softmax
 from runtime.preprocess import prepare
-from runtime.session import BATCH_SIZE
 
 
 def test_the_samples_are_recognized(name: str, samples: Path) -> None:

@@ -63,14 +63,14 @@ def save_lying_model(path: Path) -> None:
 @pytest.mark.parametrize(
     ("inputs", "actual"),
     [
-        ([("pixels", *IMAGE[1:])], "pixels tensor(uint8) ['N', 1, 28, 28]"),
-        ([("image", TensorProto.FLOAT, ["N", 1, 28, 28])], "image tensor(float) ['N', 1, 28, 28]"),
-        ([("image", TensorProto.UINT8, ["N", 3, 28, 28])], "image tensor(uint8) ['N', 3, 28, 28]"),
-        ([("image", TensorProto.UINT8, ["N", 784])], "image tensor(uint8) ['N', 784]"),
+        ([("pixels", *IMAGE[1:])], "pixels tensor(uint8) [*, 1, 28, 28]"),
+        ([("image", TensorProto.FLOAT, ["N", 1, 28, 28])], "image tensor(float) [*, 1, 28, 28]"),
+        ([("image", TensorProto.UINT8, ["N", 3, 28, 28])], "image tensor(uint8) [*, 3, 28, 28]"),
+        ([("image", TensorProto.UINT8, ["N", 784])], "image tensor(uint8) [*, 784]"),
         ([("image", TensorProto.UINT8, [1, 1, 28, 28])], "image tensor(uint8) [1, 1, 28, 28]"),
         (
             [IMAGE, ("more", TensorProto.FLOAT, ["N"])],
-            "image tensor(uint8) ['N', 1, 28, 28]; more tensor(float) ['N']",
+            "image tensor(uint8) [*, 1, 28, 28]; more tensor(float) [*]",
         ),
     ],
 )
@@ -79,16 +79,16 @@ def test_a_model_with_other_inputs_is_refused(tmp_path: Path, inputs: Any, actua
     save_constant_model(path, inputs, LOGITS)
     with pytest.raises(ModelSignatureError) as caught:
         Predictor(path)
-    expected = "image tensor(uint8) ['N', 1, 28, 28]"
+    expected = "image tensor(uint8) [*, 1, 28, 28]"
     assert str(caught.value) == f"the input of {path} is {actual}; a digit network's is {expected}"
 
 
 @pytest.mark.parametrize(
     ("output", "actual"),
     [
-        (("probabilities", *LOGITS[1:]), "probabilities tensor(float) ['N', 10]"),
-        (("logits", TensorProto.DOUBLE, ["N", 10]), "logits tensor(double) ['N', 10]"),
-        (("logits", TensorProto.FLOAT, ["N", 1000]), "logits tensor(float) ['N', 1000]"),
+        (("probabilities", *LOGITS[1:]), "probabilities tensor(float) [*, 10]"),
+        (("logits", TensorProto.DOUBLE, ["N", 10]), "logits tensor(double) [*, 10]"),
+        (("logits", TensorProto.FLOAT, ["N", 1000]), "logits tensor(float) [*, 1000]"),
     ],
 )
 def test_a_model_with_another_output_is_refused(tmp_path: Path, output: Any, actual: str) -> None:
@@ -96,7 +96,7 @@ def test_a_model_with_another_output_is_refused(tmp_path: Path, output: Any, act
     save_constant_model(path, [IMAGE], output)
     with pytest.raises(ModelSignatureError) as caught:
         Predictor(path)
-    assert str(caught.value) == f"the output of {path} is {actual}; a digit network's is logits tensor(float) ['N', 10]"
+    assert str(caught.value) == f"the output of {path} is {actual}; a digit network's is logits tensor(float) [*, 10]"
 
 
 def test_any_model_with_the_contract_is_accepted(tmp_path: Path, noise: NDArray[np.uint8]) -> None:
