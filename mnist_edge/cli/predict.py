@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("file", "digit", "confidence", "rejection", *(f"probability_{digit}" for digit in range(10)))
 _IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-_MANY_IMAGES = 256
-"""From this number on, it pays to start a process per core."""
+_MANY_IMAGES = 64
+"""From this number on, it pays to start a thread per core."""
 
 
 def predict(
@@ -37,9 +37,7 @@ def predict(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(
-            metavar="N", min=1, help="Processes that read and prepare images.", show_default="all cores for many images"
-        ),
+        typer.Option(metavar="N", min=1, help="Threads that predict images.", show_default="all cores for many images"),
     ] = None,
     drawing: Annotated[
         Path | None,
@@ -58,13 +56,13 @@ def predict(
     if drawing is not None and (len(images) != 1 or images == ["-"]):
         raise typer.BadParameter("needs exactly one image file", param_hint="--explain")
     predictor = Predictor(model, reject=reject, reject_below=reject_below)
-    processes = workers or (usable_cores() if len(images) >= _MANY_IMAGES else 1)
+    threads = workers or (usable_cores() if len(images) >= _MANY_IMAGES else 1)
     output = Output(as_json, as_csv)
     output.header(_COLUMNS)
     failed = rejected = False
     with discarded_stderr() as stderr, image_progress(len(images), stderr) as on_image:
         sources = (sys.stdin.buffer.read() if name == "-" else name for name in images)
-        for name, prediction in zip(images, predict_stream(predictor, sources, processes), strict=True):
+        for name, prediction in zip(images, predict_stream(predictor, sources, threads), strict=True):
             on_image()
             if isinstance(prediction, ImageError):
                 failed = True

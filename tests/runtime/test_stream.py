@@ -1,6 +1,7 @@
 """Streams: results in order, bounded reading ahead, and errors in the place of their pictures."""
 
 import itertools
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 from PIL import Image
 
 from mnist_edge.data.drawing import draw_digits
-from runtime import ImageError, Prediction, Predictor, predict_stream
+from runtime import ImageError, ModelError, Prediction, Predictor, predict_stream
+from runtime.preprocess import prepare
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def test_an_unsupported_type_ends_the_stream(predictor: Predictor, workers: int)
     results: list[Prediction | ImageError] = []
     with pytest.raises(TypeError, match="pixels must be uint8, 0 to 255, not float64"):
         results.extend(predict_stream(predictor, images, workers))
-    assert len(results) == (100 if workers == 1 else 96)  # processes return batches of 32
+    assert len(results) == (100 if workers == 1 else 96)  # threads hand over 16 results at a time
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -67,8 +69,38 @@ def test_pictures_are_read_only_a_little_ahead(predictor: Predictor, workers: in
     results = predict_stream(predictor, endless(), workers)
     for _ in range(500):
         next(results)
-    assert read <= 500 + workers * 4 * 32
+    assert read <= 500 + workers * 4 * 16
     results.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failing_model_ends_the_stream(predictor: Predictor, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
+    """It does not hang, and no thread is left."""
+    pictures, failing = draw_digits(100).images, draw_digits(1, 8).images[0]
+
+    def fail_once(image: Any) -> Any:
+        if image is failing:
+            raise ModelError("failed to run")
+        return prepare(image)
+
+    monkeypatch.setattr("runtime.stream.prepare", fail_once)
+    results: list[Prediction | ImageError] = []
+    with pytest.raises(ModelError, match="failed to run"):
+        results.extend(predict_stream(predictor, [*pictures[:50], failing, *pictures[50:]], workers))
+    assert len(results) == (50 if workers == 1 else 48)
+    assert not stream_threads()
+
+
+def test_leaving_a_stream_early_stops_its_threads(predictor: Predictor) -> None:
+    results = predict_stream(predictor, itertools.cycle(draw_digits(10).images), 3)
+    next(results)
+    assert 1 <= len(stream_threads()) <= 3
+    results.close()  # type: ignore[attr-defined]
+    assert not stream_threads()
+
+
+def stream_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("mnist-edge-stream")]
 
 
 def test_an_empty_stream_has_no_results(predictor: Predictor) -> None:

@@ -160,7 +160,7 @@ def test_csv_has_a_row_per_image(run: Run, samples: Path) -> None:
     assert sum(float(rows[0][f"probability_{digit}"]) for digit in range(10)) == pytest.approx(1)
 
 
-def test_a_large_folder_is_read_by_several_processes(run: Run, tmp_path: Path) -> None:
+def test_a_large_folder_is_read_by_several_threads(run: Run, tmp_path: Path) -> None:
     for index, image in enumerate(draw_digits(300).images):
         Image.fromarray(image).save(tmp_path / f"{index:03}.png")
     (tmp_path / "150.png").write_text("no image")
