@@ -16,6 +16,7 @@ from .contract import Reason
 from .errors import ImageError, ModelError, PredictorError
 from .prediction import Prediction, Rejection
 from .predictor import Classification, Predictor, SelftestReport
+from .preparation import Prepared
 from .stream import predict_stream
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Prediction",
     "Predictor",
     "PredictorError",
+    "Prepared",
     "Reason",
     "Rejection",
     "SelftestReport",

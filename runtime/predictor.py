@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from .contract import IMAGE_SIZE, Reason
 from .errors import ImageError, SelftestError
-from .images import ImageSource
+from .images import ImageSource, read_picture
 from .loading import load_golden, load_model, read_confidence
 from .network import Network
 from .prediction import DETAILS, Prediction, Rejection
-from .preprocess import Prepared, prepare
+from .preparation import Preparation, Prepared, open_preparation
 
 _Float = TypeVar("_Float", bound=np.floating)
 
@@ -84,6 +84,7 @@ class Predictor:
         if reject_below is not None and not 0 <= reject_below <= 1:
             raise ValueError(f"reject_below must be a confidence from 0 to 1, not {reject_below}")
         self._network = Network(load_model(model, sha256), threads, providers, memory_arena)
+        self._preparation: Preparation | None = None  # opened for the first picture: `classify` needs none
         temperature, own_reject_below = read_confidence(self._network.file, self._network.metadata)
         self.temperature: Final = temperature
         """The divisor of the logits that calibrates the probabilities."""
@@ -114,35 +115,49 @@ class Predictor:
 
         Raises:
             ImageError: the picture is missing, unreadable, too large or wrongly shaped.
-            ModelError: the model fails, or returns other outputs than it declares.
+            ModelNotFoundError: there is no preparation in `ARTIFACTS`, nor beside the model's folder.
+            ModelError: the preparation cannot be used, or a graph fails or returns other outputs than it declares.
             TypeError: the image is of an unsupported type, or an array is not uint8.
         """
         return self.predict_batch([image])[0]
 
-    def predict_batch(self, images: Iterable["ImageSource | Prepared"]) -> list[Prediction]:
+    def predict_batch(self, images: "Iterable[ImageSource | Prepared]") -> list[Prediction]:
         """Predict the digit in each of several pictures, as `predict` does.
 
-        Each picture is prepared when it is taken from the iterable, and only its 28×28 pixels are kept. Pictures that
-        `runtime.preprocess.prepare` returned, perhaps in another process, are used as they are.
-
-        Raises:
-            ImageError: a picture is missing, unreadable, too large or wrongly shaped.
-            ModelError: the model fails, or returns other outputs than it declares.
-            TypeError: an image is of an unsupported type, or `images` is a single path or file.
+        Each picture is prepared when it is taken from the iterable, and only its 28×28 pixels are kept. What `prepare`
+        returned is used as it is. Raises as `predict`, and TypeError if `images` is a single path or file.
         """
         if isinstance(images, str | bytes):
             raise TypeError("predict_batch takes several images: pass a list, or use predict for a single one")
-        batch = [item if isinstance(item, Prepared) else prepare(item) for item in images]
+        batch = [item if isinstance(item, Prepared) else self.prepare(item) for item in images]
         if not batch:
             return []
         digits, probabilities = self.classify(np.stack([prepared.digit for prepared in batch]))
         return [
-            Prediction(digit, row[digit], tuple(row), self._rejection(prepared, row[digit]))
+            Prediction(digit, row[digit], tuple(row), self._rejection(prepared.reason, row[digit]))
             for digit, row, prepared in zip(digits.tolist(), probabilities.tolist(), batch, strict=True)
         ]
 
-    def _rejection(self, prepared: Prepared, confidence: float) -> Rejection | None:
-        reason = prepared.rejection
+    def prepare(self, image: ImageSource) -> Prepared:
+        """Return the 28×28 pixels that the network sees of a picture, and why it should be rejected.
+
+        An image that is in MNIST's form, or its negative, comes out unchanged, bright on dark. Raises as `predict`.
+        """
+        return self._open_preparation().prepare(read_picture(image))
+
+    def explain(self, image: ImageSource) -> dict[str, NDArray[np.float32]]:
+        """Return the steps of a picture's preparation by name, in order: float32 `[H, W]`, levels 0 to 255.
+
+        Raises as `predict`.
+        """
+        return self._open_preparation().explain(read_picture(image))
+
+    def _open_preparation(self) -> Preparation:
+        if self._preparation is None or self._preparation.is_inherited:
+            self._preparation = open_preparation(self._network.file.path)
+        return self._preparation
+
+    def _rejection(self, reason: Reason | None, confidence: float) -> Rejection | None:
         if reason is None and confidence < self.reject_below:
             reason = Reason.LOW_CONFIDENCE
         if reason is None or not (self.reject or reason is Reason.BLANK):

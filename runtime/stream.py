@@ -9,7 +9,7 @@ from .errors import ImageError
 from .images import ImageSource
 from .prediction import Prediction
 from .predictor import Predictor
-from .preprocess import Prepared, prepare
+from .preparation import Prepared
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -62,7 +62,7 @@ def _predict_chunk(predictor: Predictor, images: list[ImageSource]) -> list[Pred
     items: list[Prepared | ImageError] = []
     for image in images:
         try:
-            items.append(prepare(image))
+            items.append(predictor.prepare(image))
         except ImageError as error:
             items.append(error)
     predictions = iter(predictor.predict_batch(item for item in items if isinstance(item, Prepared)))

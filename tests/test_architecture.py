@@ -134,6 +134,7 @@ def test_public_names_of_runtime_are_pinned() -> None:
         "Prediction",
         "Predictor",
         "PredictorError",
+        "Prepared",
         "Reason",
         "Rejection",
         "SelftestReport",

@@ -15,12 +15,12 @@ _MARGIN_PIXELS = 12
 _TITLE_PIXELS = 22
 
 
-def save_explanation(path: Path, steps: Mapping[str, NDArray[np.floating]], verdict: str) -> None:
+def save_explanation(path: Path, steps: Mapping[str, NDArray[np.float32]], verdict: str) -> None:
     """Write a PNG file of the steps side by side, each with its name, and a line under them.
 
     Args:
         path: of the file, replaced atomically.
-        steps: grey levels 0..255, `[H, W]`, by name, in order.
+        steps: grey levels 0..255, float32 `[H, W]`, by name, in order.
         verdict: what the model said.
     """
     width = _MARGIN_PIXELS + len(steps) * (_PANEL_PIXELS + _MARGIN_PIXELS)
@@ -29,7 +29,7 @@ def save_explanation(path: Path, steps: Mapping[str, NDArray[np.floating]], verd
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
     for index, (name, levels) in enumerate(steps.items()):
         left = _MARGIN_PIXELS + index * (_PANEL_PIXELS + _MARGIN_PIXELS)
-        pen.text((left, _MARGIN_PIXELS), f"{index + 1}. {name}", fill=0, font=font)
+        pen.text((left, _MARGIN_PIXELS), f"{index + 1}. {name.replace('_', ' ')}", fill=0, font=font)
         panel = _fit(levels)
         top = _MARGIN_PIXELS + _TITLE_PIXELS
         sheet.paste(60, (left, top, left + _PANEL_PIXELS, top + _PANEL_PIXELS))
@@ -40,7 +40,7 @@ def save_explanation(path: Path, steps: Mapping[str, NDArray[np.floating]], verd
     write_bytes(path, content.getvalue())
 
 
-def _fit(levels: NDArray[np.floating]) -> Image.Image:
+def _fit(levels: NDArray[np.float32]) -> Image.Image:
     """Scale a step to its panel; small ones keep their pixels visible."""
     image = Image.fromarray(np.rint(levels.clip(0, 255)).astype(np.uint8))
     scale = _PANEL_PIXELS / max(image.size)

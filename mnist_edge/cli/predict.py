@@ -13,8 +13,7 @@ from mnist_edge.cli.options import JsonOption
 from mnist_edge.cli.output import Output, discarded_stderr, image_progress
 
 if TYPE_CHECKING:
-    from runtime import Prediction
-    from runtime.ink import Grey
+    from runtime import Prediction, Predictor
 
 _COLUMNS = ("file", "digit", "confidence", "rejection", *(f"probability_{digit}" for digit in range(10)))
 _IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -72,7 +71,7 @@ def predict(
             rejected |= prediction.rejection is not None
             _print_prediction(output, name, prediction, top)
             if drawing is not None:
-                _draw_preparation(drawing, name, _describe(prediction, top))
+                _draw_preparation(drawing, predictor, name, _describe(prediction, top))
     if failed or rejected:
         raise typer.Exit(FAILED if failed else NO_DIGIT)
 
@@ -112,13 +111,10 @@ def _describe(prediction: "Prediction", top: int) -> str:
     return f"no digit ({prediction.rejection.detail}); best guess: {digits}"
 
 
-def _draw_preparation(path: Path, image: str, verdict: str) -> None:
+def _draw_preparation(path: Path, predictor: "Predictor", image: str, verdict: str) -> None:
     from mnist_edge.cli.explanation import save_explanation
-    from runtime.preprocess import prepare
 
-    steps: dict[str, Grey] = {}
-    prepare(image, steps=steps)
-    save_explanation(path, steps, f"{image}: {verdict}")
+    save_explanation(path, predictor.explain(image), f"{image}: {verdict}")
 
 
 def selftest(

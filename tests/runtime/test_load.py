@@ -47,6 +47,14 @@ def test_eight_threads_get_the_results_of_one(predictions: int) -> None:
         assert sum(pool.map(count_wrong_results, range(8))) == 0
 
 
+def test_eight_threads_prepare_pictures_as_one_does() -> None:
+    predictor = Predictor("v1")
+    pictures = [np.pad(255 - image, side, constant_values=255) for side, image in enumerate(DIGITS[:40])]
+    expected = [predictor.predict(picture) for picture in pictures]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(predictor.predict, pictures * 5)) == expected * 5
+
+
 def growth_bytes(predictions: int) -> int:
     predictor = Predictor("v1")
     batch = DIGITS[:64]

@@ -16,7 +16,6 @@ from runtime import ImageError, Prediction, Predictor, Reason, Rejection
 from runtime.network import BATCH_SIZE
 from runtime.prediction import DETAILS
 from runtime.predictor import softmax
-from runtime.preprocess import prepare
 
 
 def test_the_samples_are_recognized(name: str, samples: Path) -> None:
@@ -29,8 +28,9 @@ def test_every_source_of_an_image_gives_the_same_prediction(samples: Path) -> No
     path = samples / "seven-28x28.png"
     with Image.open(path) as image:
         image.load()
-    sources: list[Any] = [path, str(path), path.read_bytes(), image, np.asarray(image), prepare(path)]
-    assert len(set(Predictor().predict_batch(sources))) == 1
+    predictor = Predictor()
+    sources: list[Any] = [path, str(path), path.read_bytes(), image, np.asarray(image), predictor.prepare(path)]
+    assert len(set(predictor.predict_batch(sources))) == 1
 
 
 def test_a_prediction_is_the_most_probable_digit(noise: NDArray[np.uint8]) -> None:

@@ -29,10 +29,12 @@ def test_threads_can_share_a_predictor() -> None:
 
 def test_a_pickled_predictor_is_independent_of_its_files(model_folder: Path, noise: NDArray[np.uint8]) -> None:
     predictor = Predictor(model_folder, reject=False, reject_below=0.25)
+    prediction = predictor.predict(noise[0])
     content = pickle.dumps(predictor)
     shutil.rmtree(model_folder)
     received = pickle.loads(content)  # noqa: S301 (pickled here)
     assert np.array_equal(received.logits(noise), predictor.logits(noise))
+    assert received.predict(noise[0]) == prediction
     assert (received.path, received.sha256) == (predictor.path, predictor.sha256)
     assert (received.temperature, received.reject, received.reject_below) == (predictor.temperature, False, 0.25)
 
@@ -69,6 +71,7 @@ from runtime import Predictor
 path = {str(samples / "seven-28x28.png")!r}
 predictor = Predictor(threads={threads})
 predictor.classify(np.zeros((256, 28, 28), np.uint8))
+predictor.predict(path)
 child = os.fork()
 {use}
 if child:

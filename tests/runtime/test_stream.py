@@ -12,7 +12,6 @@ from PIL import Image
 
 from mnist_edge.data.drawing import draw_digits
 from runtime import ImageError, ModelError, Prediction, Predictor, predict_stream
-from runtime.preprocess import prepare
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +76,14 @@ def test_pictures_are_read_only_a_little_ahead(predictor: Predictor, workers: in
 def test_a_failing_model_ends_the_stream(predictor: Predictor, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
     """It does not hang, and no thread is left."""
     pictures, failing = draw_digits(100).images, draw_digits(1, 8).images[0]
+    prepare = predictor.prepare
 
     def fail_once(image: Any) -> Any:
         if image is failing:
             raise ModelError("failed to run")
         return prepare(image)
 
-    monkeypatch.setattr("runtime.stream.prepare", fail_once)
+    monkeypatch.setattr(predictor, "prepare", fail_once)
     results: list[Prediction | ImageError] = []
     with pytest.raises(ModelError, match="failed to run"):
         results.extend(predict_stream(predictor, [*pictures[:50], failing, *pictures[50:]], workers))
