@@ -15,8 +15,9 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 from .contract import Reason
 from .errors import ImageError, ModelError, PredictorError
 from .prediction import Prediction, Rejection
-from .predictor import Classification, Predictor, SelftestReport
+from .predictor import Classification, Predictor
 from .preparation import Prepared
+from .selftest import SelftestReport
 from .stream import predict_stream
 
 __all__ = [

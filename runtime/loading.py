@@ -1,31 +1,15 @@
 """Find a model's files and check them against the manifest in the same folder."""
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from .contract import (
-    ARTIFACTS,
-    CLASSES,
-    GOLDEN_IMAGES,
-    IMAGE_SIZE,
-    INT8_FILE,
-    MANIFEST_FILE,
-    REJECT_BELOW_KEY,
-    TEMPERATURE_KEY,
-)
+from .contract import ARTIFACTS, INT8_FILE, MANIFEST_FILE, REJECT_BELOW_KEY, TEMPERATURE_KEY
 from .errors import ModelDigestError, ModelError, ModelNotFoundError
 from .model_graph import check_graph
-
-_MAX_GOLDEN_BYTES = 10_000_000
-"""The largest golden file that is unpacked, since a small archive can hold any amount."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +35,6 @@ class ModelFile:
     manifest: Manifest | None
 
 
-@dataclass(frozen=True)
-class Golden:
-    """Images uint8 `[N, 28, 28]`, a model's logits for them, float32 `[N, 10]`, and how far others may be off."""
-
-    images: NDArray[np.uint8]
-    logits: NDArray[np.float32]
-    tolerance: float
-
-
 def load_model(model: str | os.PathLike[str], sha256: str | None = None) -> ModelFile:
     """Read and check a model.
 
@@ -80,47 +55,11 @@ def load_model(model: str | os.PathLike[str], sha256: str | None = None) -> Mode
     manifest = _read_manifest(path.parent / MANIFEST_FILE)
     digest = hashlib.sha256(content).hexdigest()
     if sha256 is not None:
-        _check_digest(path, digest, sha256, "the caller")
+        check_digest(path, digest, sha256, "the caller")
     if manifest is not None and path.name in manifest.sha256:
-        _check_digest(path, digest, manifest.sha256[path.name], "its manifest")
+        check_digest(path, digest, manifest.sha256[path.name], "its manifest")
     check_graph(str(path), content)
     return ModelFile(path, content, digest, manifest)
-
-
-def load_golden(model: ModelFile) -> Golden | None:
-    """Read the golden images and logits stored at export; return None for a model without a manifest.
-
-    Raises:
-        ModelNotFoundError: the manifest names a file that does not exist.
-        ModelDigestError: the file's digest is not the manifest's.
-        ModelError: the manifest names no golden logits for this model, or their file is damaged.
-    """
-    manifest, name = model.manifest, model.path.name
-    if manifest is None:
-        return None
-    if name not in manifest.tolerances:
-        raise ModelError(f"{manifest.path} names no golden logits for {name}; export the model again")
-    path = model.path.parent / manifest.golden_file
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: no file system allows such a name
-        raise ModelNotFoundError(f"{path} is named by the manifest but missing; copy the whole folder again") from error
-    digest = hashlib.sha256(content).hexdigest()
-    _check_digest(path, digest, manifest.sha256.get(path.name, "none"), "its manifest")
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            unpacked_bytes = sum(entry.file_size for entry in arrays.zip.infolist())
-            if unpacked_bytes > _MAX_GOLDEN_BYTES:
-                raise ValueError(f"{unpacked_bytes:,} bytes of arrays; the limit is {_MAX_GOLDEN_BYTES:,}")
-            golden = Golden(arrays[GOLDEN_IMAGES], arrays[name], manifest.tolerances[name])
-    except Exception as error:  # zipfile, zlib and numpy raise all kinds of exceptions for damaged files
-        raise ModelError(f"{path} has no golden logits for {name} ({error}); export the model again") from error
-    images, logits = (f"{array.dtype} {list(array.shape)}" for array in (golden.images, golden.logits))
-    count = golden.images.size // IMAGE_SIZE**2
-    expected = (f"uint8 {[count, IMAGE_SIZE, IMAGE_SIZE]}", f"float32 {[count, CLASSES]}")
-    if count == 0 or (images, logits) != expected:
-        raise ModelError(f"{path} has golden images {images} and logits {logits} for {name}; export the model again")
-    return golden
 
 
 def read_confidence(model: ModelFile, metadata: Mapping[str, str]) -> tuple[float, float]:
@@ -169,7 +108,12 @@ def _read_manifest(path: Path) -> Manifest | None:
     return Manifest(path, sha256, file, tolerances)
 
 
-def _check_digest(path: Path, digest: str, expected: str, expected_by: str) -> None:
+def check_digest(path: Path, digest: str, expected: str, expected_by: str) -> None:
+    """Check a file's SHA-256.
+
+    Raises:
+        ModelDigestError: it is another than the expected one.
+    """
     if digest != expected.lower():
         raise ModelDigestError(
             f"{path} is damaged or was replaced: its SHA-256 is {digest}, but {expected_by} says {expected}. "

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -10,12 +9,13 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from .contract import IMAGE_SIZE, Reason
-from .errors import ImageError, SelftestError
+from .errors import ImageError
 from .images import ImageSource, read_picture
-from .loading import load_golden, load_model, read_confidence
+from .loading import load_model, read_confidence
 from .network import Network
 from .prediction import DETAILS, Prediction, Rejection
 from .preparation import Preparation, Prepared, open_preparation
+from .selftest import SelftestReport, run_selftest
 
 _Float = TypeVar("_Float", bound=np.floating)
 
@@ -25,15 +25,6 @@ class Classification(NamedTuple):
 
     digits: NDArray[np.int64]
     probabilities: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class SelftestReport:
-    """The number of golden images, the largest difference of a logit from its stored value, and the one allowed."""
-
-    images: int
-    max_difference: float
-    tolerance: float
 
 
 class Predictor:
@@ -195,26 +186,15 @@ class Predictor:
         return self._network.logits(pixels.reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE))
 
     def selftest(self) -> SelftestReport:
-        """Compare the model's logits on this machine with those stored at export.
+        """Compare the model's logits, and its answers to pictures, on this machine with those stored at export.
 
         Raises:
-            SelftestError: they differ by more than the manifest allows, or none are stored.
-            ModelNotFoundError: the file of golden logits is missing.
+            SelftestError: they differ by more than is allowed, or no logits are stored.
+            ModelNotFoundError: a golden file is missing.
             ModelDigestError: its digest is not the manifest's.
             ModelError: it is damaged, or the manifest does not name it.
         """
-        golden = load_golden(self._network.file)
-        if golden is None:
-            raise SelftestError(f"{self.path} has no golden logits to compare with: its folder has no manifest")
-        # A single image takes a different code path through the session than a batch.
-        logits = np.concatenate([self.logits(golden.images[:1]), self.logits(golden.images[1:])])
-        report = SelftestReport(len(logits), float(np.abs(logits - golden.logits).max()), golden.tolerance)
-        if not report.max_difference <= golden.tolerance:
-            raise SelftestError(
-                f"{self.path} fails its self-test: its logits differ by up to {report.max_difference:.3g} from those "
-                f"of the export, and {golden.tolerance:.3g} is allowed. Do not use it on this machine."
-            )
-        return report
+        return run_selftest(self, self._network.file)
 
     def __repr__(self) -> str:
         return f"Predictor({self.path!r}, sha256={self.sha256[:12]}…)"

@@ -123,7 +123,7 @@ def selftest(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that models give the same logits on this machine as where they were exported."""
+    """Check that models give the same answers on this machine as where they were exported."""
     from runtime import Predictor, PredictorError
     from runtime.contract import MODELS
 
@@ -138,9 +138,10 @@ def selftest(
             print(f"error: {model}: {message}", file=sys.stderr, flush=True)
             continue
         documents.append({"model": model, **asdict(report)})
+        pictures = f"; {report.pictures} golden pictures are read as at export" if report.pictures else ""
         output.text(
             f"{model}: passed; the logits of {report.images} golden images differ by at most "
-            f"{report.max_difference:.3g} (allowed: {report.tolerance:.3g})"
+            f"{report.max_difference:.3g} (allowed: {report.tolerance:.3g}){pictures}"
         )
     output.result({"models": documents}, ())
     raise typer.Exit(max(codes))

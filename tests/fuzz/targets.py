@@ -27,8 +27,9 @@ from mnist_edge.errors import (
 from mnist_edge.training.checkpoint import load_checkpoint
 from runtime import ImageError, ModelError, Predictor
 from runtime.contract import GOLDEN_FILE, INT8_FILE, MANIFEST_FILE
-from runtime.loading import Manifest, ModelFile, load_golden
+from runtime.loading import Manifest, ModelFile
 from runtime.model_graph import check_graph
+from runtime.selftest import run_selftest
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "v1"
 _PREDICTOR = Predictor("v1")
@@ -158,7 +159,7 @@ def _golden(content: bytes) -> None:
     path = _write(GOLDEN_FILE, content)
     digests = {GOLDEN_FILE: hashlib.sha256(content).hexdigest()}
     manifest = Manifest(_FOLDER / MANIFEST_FILE, digests, path.name, {INT8_FILE: 0.0})
-    load_golden(ModelFile(_FOLDER / INT8_FILE, b"", "", manifest))
+    run_selftest(_PREDICTOR, ModelFile(_FOLDER / INT8_FILE, b"", "", manifest))
 
 
 TARGETS = {

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mnist_edge.data.drawing import draw_digits
-from runtime import Predictor, PredictorError
+from runtime import Predictor, PredictorError, Reason
 from runtime.errors import ModelDigestError, ModelError, ModelNotFoundError, SelftestError
 
 
@@ -22,11 +22,11 @@ def change_manifest(folder: Path, change: Callable[[dict[str, Any]], None]) -> N
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def replace_golden(folder: Path, content: bytes) -> None:
-    """Replace the golden file, and its digest in the manifest."""
-    (folder / "golden.npz").write_bytes(content)
+def replace_golden(folder: Path, content: bytes, name: str = "golden.npz") -> None:
+    """Replace a golden file, and its digest in the manifest."""
+    (folder / name).write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
-    change_manifest(folder, lambda manifest: manifest["files"]["golden.npz"].update(sha256=digest))
+    change_manifest(folder, lambda manifest: manifest["files"].setdefault(name, {}).update(sha256=digest))
 
 
 def archive(**arrays: Any) -> bytes:
@@ -40,6 +40,7 @@ def test_the_packaged_models_pass(artifacts: Path, name: str, file: str) -> None
     report = Predictor(artifacts / name / file).selftest()
     assert report.images == 10
     assert report.max_difference <= report.tolerance <= 1e-4
+    assert (report.pictures >= 10) == (file == "model.int8.onnx")
 
 
 def test_other_golden_images_fail_it(model_folder: Path) -> None:
@@ -135,11 +136,11 @@ def inflate_golden(folder: Path) -> None:
         (forget_digest, ModelDigestError, "golden.npz is damaged or was replaced"),
         (forget_golden, ModelError, "manifest.json names no golden logits for model.int8.onnx"),
         (forget_tolerance, ModelError, "manifest.json names no golden logits for model.int8.onnx"),
-        (unzip_golden, ModelError, "golden.npz has no golden logits for model.int8.onnx"),
-        (shape_golden, ModelError, "golden.npz has golden images uint8 [2, 784]"),
-        (empty_golden, ModelError, "golden.npz has golden images uint8 [0, 28, 28]"),
-        (pickle_golden, ModelError, "golden.npz has no golden logits for model.int8.onnx (Object arrays cannot be"),
-        (inflate_golden, ModelError, "golden.npz has no golden logits for model.int8.onnx (200,"),
+        (unzip_golden, ModelError, "golden.npz has other content than a golden file ("),
+        (shape_golden, ModelError, "golden.npz has other content than a golden file (pixels must have the shape"),
+        (empty_golden, ModelError, "golden.npz has other content than a golden file (zero-size"),
+        (pickle_golden, ModelError, "golden.npz has other content than a golden file (Object arrays cannot be"),
+        (inflate_golden, ModelError, "golden.npz has other content than a golden file (200,"),
     ],
 )
 def test_missing_or_damaged_golden_logits_are_an_error(
@@ -159,3 +160,65 @@ def test_a_wrong_golden_file_is_reported_with_both_digests(model_folder: Path) -
     actual = hashlib.sha256((model_folder / "golden.npz").read_bytes()).hexdigest()
     with pytest.raises(ModelDigestError, match=f"its SHA-256 is {actual}, but its manifest says {expected}"):
         Predictor(model_folder).selftest()
+
+
+def picture_answers(folder: Path) -> dict[str, Any]:
+    """Return three pictures and this machine's answers, as the export lays them out."""
+    predictor = Predictor(folder, reject=False)
+    digits = draw_digits(3, 4).images
+    pictures = {"grey": digits[0][..., None], "wide": np.pad(255 - digits[1], (5, 40), constant_values=255)[..., None]}
+    pictures["rgb"] = np.dstack([digits[2]] * 3)
+    results = [predictor.prepare(picture) for picture in pictures.values()]
+    prepared = np.stack([result.digit for result in results])
+    return {
+        **{f"picture.{name}": picture for name, picture in pictures.items()},
+        "digit": predictor.classify(prepared).digits,
+        "confidence": predictor.classify(prepared).probabilities.max(1),
+        "rejection": np.array([result.reason or 0 for result in results]),
+        "prepared": prepared,
+    }
+
+
+def test_pictures_are_compared_with_their_answers(model_folder: Path) -> None:
+    answers = picture_answers(model_folder)
+    replace_golden(model_folder, archive(**answers), "golden_pictures.npz")
+    assert Predictor(model_folder).selftest().pictures == 3
+    assert Predictor(model_folder, reject=False, reject_below=1.0).selftest().pictures == 3
+
+
+def test_rounding_and_low_confidence_do_not_fail_it(model_folder: Path) -> None:
+    """A machine may round a prepared pixel to the next level; a low confidence is no reason of the preparation."""
+    answers = picture_answers(model_folder)
+    answers["prepared"] = answers["prepared"] ^ 1
+    answers["rejection"][1] = Reason.LOW_CONFIDENCE
+    replace_golden(model_folder, archive(**answers), "golden_pictures.npz")
+    assert Predictor(model_folder).selftest().pictures == 3
+
+
+@pytest.mark.parametrize(("name", "change"), [("prepared", 2), ("digit", 1), ("rejection", Reason.BLANK)])
+def test_another_answer_to_a_picture_fails_it(model_folder: Path, name: str, change: int) -> None:
+    answers = picture_answers(model_folder)
+    answers[name] = answers[name].copy()
+    answers[name][1] += answers[name].dtype.type(change)
+    replace_golden(model_folder, archive(**answers), "golden_pictures.npz")
+    with pytest.raises(SelftestError, match="golden pictures give other pixels, digits or rejections"):
+        Predictor(model_folder).selftest()
+
+
+@pytest.mark.parametrize("change", ["no pictures", "no digits", "float pictures", "flat pixels", "no archive"])
+def test_damaged_golden_pictures_are_an_error(model_folder: Path, change: str) -> None:
+    answers = picture_answers(model_folder)
+    match change:
+        case "no pictures":
+            answers = {name: array for name, array in answers.items() if not name.startswith("picture.")}
+        case "no digits":
+            del answers["digit"]
+        case "float pictures":
+            answers["picture.grey"] = answers["picture.grey"].astype(float)
+        case "flat pixels":
+            answers["prepared"] = answers["prepared"].reshape(3, 784)
+    content = b"no archive" if change == "no archive" else archive(**answers)
+    replace_golden(model_folder, content, "golden_pictures.npz")
+    with pytest.raises(ModelError, match=r"golden_pictures\.npz has other content than a golden file \(.") as caught:
+        Predictor(model_folder).selftest()
+    assert type(caught.value) is ModelError

@@ -216,6 +216,7 @@ def test_the_committed_models_pass_their_selftest(run: Run) -> None:
     document = json.loads(run("selftest", "v2", "--json").stdout)
     assert_documented("selftest", document)
     assert document["models"][0]["images"] == 10
+    assert document["models"][0]["pictures"] >= 10
 
 
 def test_a_damaged_model_is_an_error(run: Run, artifacts: Path, tmp_path: Path) -> None:

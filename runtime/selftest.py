@@ -1,0 +1,107 @@
+"""The self-test: compare a model's answers on this machine with those stored at export."""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .contract import (
+    DIGIT,
+    GOLDEN_IMAGES,
+    GOLDEN_PICTURE_PREFIX,
+    GOLDEN_PICTURES_FILE,
+    INT8_FILE,
+    PREPARED,
+    PREPARED_TOLERANCE,
+    REJECTION,
+    Reason,
+)
+from .errors import ModelError, ModelNotFoundError, SelftestError
+from .loading import Manifest, ModelFile, check_digest
+
+if TYPE_CHECKING:
+    from .predictor import Predictor
+
+_MAX_BYTES: Final = 10_000_000
+"""The largest golden file that is unpacked, since a small archive can hold any amount."""
+
+
+@dataclass(frozen=True)
+class SelftestReport:
+    """The golden images whose logits were compared, the golden pictures that were prepared, and the logits' difference.
+
+    `max_difference` is the largest difference of a logit from its stored value, `tolerance` the one allowed; `pictures`
+    is 0 for a model without golden pictures.
+    """
+
+    images: int
+    max_difference: float
+    tolerance: float
+    pictures: int
+
+
+def run_selftest(predictor: "Predictor", file: ModelFile) -> SelftestReport:
+    """Compare a predictor's answers with those stored beside its model's file. Raises as `Predictor.selftest`."""
+    manifest, name = file.manifest, file.path.name
+    if manifest is None:
+        raise SelftestError(f"{file.path} has no golden logits to compare with: its folder has no manifest")
+    if name not in manifest.tolerances:
+        raise ModelError(f"{manifest.path} names no golden logits for {name}; export the model again")
+    tolerance = manifest.tolerances[name]
+    with _golden(manifest, manifest.golden_file) as golden:
+        images = golden[GOLDEN_IMAGES]
+        # A single image takes a different code path through the session than a batch.
+        logits = np.concatenate([predictor.logits(images[:1]), predictor.logits(images[1:])])
+        difference = float(np.abs(logits - golden[name]).max())
+    if not difference <= tolerance:
+        problem = (
+            f"its logits differ by up to {difference:.3g} from those of the export, and {tolerance:.3g} is allowed"
+        )
+        raise _failure(file.path, problem)
+    pictures = 0
+    if name == INT8_FILE and GOLDEN_PICTURES_FILE in manifest.sha256:
+        with _golden(manifest, GOLDEN_PICTURES_FILE) as golden:
+            results = [predictor.prepare(golden[key]) for key in golden if key.startswith(GOLDEN_PICTURE_PREFIX)]
+            pictures = len(results)
+            prepared = np.stack([result.digit for result in results])
+            levels = np.abs(prepared - golden[PREPARED].astype(int)).max()
+            codes = np.where(golden[REJECTION] == Reason.LOW_CONFIDENCE, 0, golden[REJECTION])
+            is_same = (
+                levels <= PREPARED_TOLERANCE
+                and np.array_equal(codes, [result.reason or 0 for result in results])
+                and np.array_equal(golden[DIGIT], predictor.classify(prepared).digits)
+            )
+        if not is_same:
+            raise _failure(file.path, "golden pictures give other pixels, digits or rejections than at the export")
+    return SelftestReport(len(images), difference, tolerance, pictures)
+
+
+@contextmanager
+def _golden(manifest: Manifest, name: str) -> Iterator[dict[str, NDArray[Any]]]:
+    """Yield the arrays in a file that a manifest names; whatever is wrong with them in the block is a `ModelError`."""
+    path = manifest.path.parent / name
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: no file system allows such a name
+        raise ModelNotFoundError(f"{path} is named by the manifest but missing; copy the whole folder again") from error
+    check_digest(path, hashlib.sha256(content).hexdigest(), manifest.sha256.get(name, "none"), "its manifest")
+    try:
+        with np.errstate(all="ignore"), np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            unpacked_bytes = sum(entry.file_size for entry in arrays.zip.infolist())
+            if unpacked_bytes > _MAX_BYTES:
+                raise ValueError(f"{unpacked_bytes:,} bytes of arrays; the limit is {_MAX_BYTES:,}")
+            yield dict(arrays)
+    except ModelError:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy raise all kinds of exceptions for damaged files
+        raise ModelError(f"{path} has other content than a golden file ({error}); export the model again") from error
+
+
+def _failure(path: Path, problem: str) -> SelftestError:
+    return SelftestError(f"{path} fails its self-test: {problem}. Do not use it on this machine.")
