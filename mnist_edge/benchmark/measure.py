@@ -5,21 +5,16 @@ all contenders one after the other, while all others are stopped. Interleaving e
 background load, so a ratio of two figures from the same round is more reliable than either figure.
 """
 
-import json
-import signal
-import subprocess
-import sys
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self, cast
 
 import numpy as np
 
 from mnist_edge.benchmark.engines import Engine
+from mnist_edge.benchmark.process import WorkerProcess
 from mnist_edge.benchmark.results import ContenderResult, Spread, Timing
 from mnist_edge.data.mnist import Split
 from mnist_edge.errors import BenchmarkError
@@ -120,9 +115,11 @@ def _measure_cold_starts(
             if contender.name in failed:
                 continue
             try:
-                with _Worker(contender, threads, images) as worker:
+                with _start(contender, threads, images) as worker:
                     if index == 0:
-                        starts[contender.name] = _ColdStarts([], worker.peak_bytes, worker.ask(command="digits"))
+                        starts[contender.name] = _ColdStarts(
+                            [], worker.first_reply["peak_bytes"], worker.ask(command="digits")
+                        )
                     starts[contender.name].seconds.append(worker.start_seconds)
             except BenchmarkError as error:
                 if contender is contenders[0]:
@@ -142,7 +139,7 @@ def _run_side_by_side(
     shares: dict[str, float] = {}
     microseconds: dict[int, dict[str, list[float]]] = {batch: defaultdict(list) for batch in BATCHES}
     with ExitStack() as stack:
-        workers = {contender.name: stack.enter_context(_Worker(contender, threads, images)) for contender in contenders}
+        workers = {contender.name: stack.enter_context(_start(contender, threads, images)) for contender in contenders}
         for name, worker in workers.items():
             on_step(f"{name}, threads: {threads}")
             shares[name] = worker.ask(command="pace", per_second=PER_SECOND, seconds=PACE_SECONDS)
@@ -156,56 +153,7 @@ def _run_side_by_side(
     return shares, microseconds
 
 
-class _Worker:
-    """A running `mnist_edge.benchmark.worker` process, stopped between commands where the system supports that."""
-
-    def __init__(self, contender: Contender, threads: int, images: Path) -> None:
-        opener = f"{contender.opener.__module__}:{contender.opener.__qualname__}"
-        arguments = [opener, str(contender.model), str(threads), str(images)]
-        self._name = contender.name
-        start = time.perf_counter()
-        self._process = subprocess.Popen(  # noqa: S603 (this package's own worker)
-            [sys.executable, "-m", "mnist_edge.benchmark.worker", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        try:
-            self.peak_bytes: int | None = self._reply()["peak_bytes"]
-        except BaseException:
-            self.__exit__()
-            raise
-        self.start_seconds = time.perf_counter() - start
-        self._signal("SIGSTOP")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._signal("SIGCONT")
-        self._process.kill()
-        self._process.communicate()
-
-    def ask(self, **command: Any) -> Any:
-        """Return the process's reply to a command of `worker.answer`."""
-        self._signal("SIGCONT")
-        commands = cast("IO[str]", self._process.stdin)
-        commands.write(json.dumps(command) + "\n")
-        commands.flush()
-        answer = self._reply()
-        self._signal("SIGSTOP")
-        return answer
-
-    def _reply(self) -> Any:
-        line = cast("IO[str]", self._process.stdout).readline()
-        if not line:
-            raise BenchmarkError(f"{self._name} failed: its process ended with code {self._process.wait()}")
-        answer = json.loads(line)
-        if isinstance(answer, dict) and "error" in answer:
-            raise BenchmarkError(f"{self._name} failed: {answer['error']}")
-        return answer
-
-    def _signal(self, name: str) -> None:
-        if hasattr(signal, name):
-            self._process.send_signal(getattr(signal, name))
+def _start(contender: Contender, threads: int, images: Path) -> WorkerProcess:
+    opener = f"{contender.opener.__module__}:{contender.opener.__qualname__}"
+    worker = ["-m", "mnist_edge.benchmark.worker", opener, str(contender.model), str(threads), str(images)]
+    return WorkerProcess(contender.name, worker)
