@@ -8,7 +8,7 @@ from PIL import Image
 from mnist_edge.data.drawing import draw_digit
 from mnist_edge.data.mnist import DIGITS
 
-_LARGEST_DRAWN = 320  # pixels; larger digits are scaled up from this
+_LARGEST_DRAWN = 160  # pixels; larger digits are scaled up from this
 _INK, _PAPER_LEVELS = (40, 52, 120), (218, 232)
 
 SMALL, CAMERA_FRAME = "64×64 RGB", "640×480 RGB, JPEG"

@@ -1,20 +1,29 @@
-"""Draw a benchmark as a bar chart."""
+"""Draw a benchmark as a chart."""
 
+import itertools
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
+from mnist_edge.benchmark.picture_files import SMALL
+from mnist_edge.benchmark.picture_results import PictureBenchmark
 from mnist_edge.benchmark.results import Benchmark, ContenderResult
+from mnist_edge.evaluation.robustness import Group
 from mnist_edge.files import write_bytes
 
 _DOTS_PER_INCH = 130
 
 _OURS = "mnist-edge"
 _OUR_COLOR, _PEER_COLOR = "#1f6feb", "#b6bec9"
+_PEER_MARKER_COLOR = "#57606a"
+_MARKERS = "osD^vPX*"
+_SHOWN_ACCURACIES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 _SHOWN_BATCHES = (1, 256)
 
 
@@ -36,6 +45,37 @@ def plot_benchmark(path: Path, benchmark: Benchmark) -> None:
         f"microseconds per image, {threads} thread; {benchmark.machine.processor}, median and quartiles", size=8
     )
     write_bytes(path, encode(figure, "png"))
+
+
+def plot_pictures(path: Path, benchmark: PictureBenchmark) -> None:
+    """Write a PNG file with a dot for each contender: time for a 64×64 file against accuracy, best at the top left."""
+    write_bytes(path, encode(pictures_figure(benchmark), "png"))
+
+
+def pictures_figure(benchmark: PictureBenchmark) -> Figure:
+    """Return a chart for each group of the robustness suite: milliseconds, logarithmic, against accuracy, logistic."""
+    figure = Figure(figsize=(10.4, 4.2), layout="constrained")
+    panels = figure.subplots(1, 2, sharex=True)
+    for panel, group in zip(panels, get_args(Group), strict=True):
+        for contender, marker in zip(benchmark.contenders, itertools.cycle(_MARKERS), strict=False):
+            images = sum(kind.images for kind in contender.robustness if kind.group == group)
+            accuracy = np.clip(contender.accuracy(group), 0.5 / images, 1 - 0.5 / images)  # 0 and 1 are infinitely far
+            color = _OUR_COLOR if contender.name.startswith(_OURS) else _PEER_MARKER_COLOR
+            panel.plot(contender.milliseconds[SMALL].median, accuracy, marker, color=color, label=contender.name)
+        panel.set_xscale("log")
+        panel.xaxis.set_major_formatter("{x:g}")
+        panel.set_yscale("logit")
+        panel.yaxis.set_major_locator(FixedLocator(_SHOWN_ACCURACIES))
+        panel.yaxis.set_minor_locator(NullLocator())
+        panel.yaxis.set_major_formatter(PercentFormatter(1))
+        panel.grid(alpha=0.25)
+        panel.margins(x=0.1, y=0.1)
+        panel.set_title(f"accuracy on {group}s", loc="left", size=10, weight="bold")
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.tick_params(labelsize=8)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", fontsize=8, frameon=False)
+    figure.supxlabel(f"milliseconds per {SMALL} file, one thread; {benchmark.machine.processor}", size=8)
+    return figure
 
 
 def encode(figure: Figure, kind: Literal["png", "svg"]) -> bytes:

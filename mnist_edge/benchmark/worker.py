@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_edge.benchmark.engines import Engine
+from mnist_edge.benchmark.picture_worker import peak_bytes
 
 DIGITS_BATCH = 250
 
@@ -75,19 +76,6 @@ def _processor_share(engine: Engine, pixels: NDArray[np.uint8], per_second: floa
         engine.logits(pixels[index % len(pixels)][None])
     time.sleep(max(0.0, start + seconds - time.perf_counter()))
     return (time.process_time() - processor_start) / (time.perf_counter() - start)
-
-
-def peak_bytes() -> int | None:
-    """Return the peak memory of this process, None where the system does not report it.
-
-    `getrusage` would include the process that started this one.
-    """
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return None
-    lines = status.read_text("utf-8").splitlines()
-    peak = next((line for line in lines if line.startswith("VmHWM:")), None)
-    return None if peak is None else int(peak.split()[1]) * 1024
 
 
 if __name__ == "__main__":

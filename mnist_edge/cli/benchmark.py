@@ -18,6 +18,9 @@ def benchmark(
         list[str] | None, typer.Argument(metavar="[MODEL]...", help="v1, v2 or exported folders.", show_default="both")
     ] = None,
     training: Annotated[bool, typer.Option("--training", help="Time one epoch of training instead.")] = False,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Measure the whole way from a picture file to its digit instead.")
+    ] = False,
     rounds: Annotated[
         int | None,
         typer.Option(
@@ -27,7 +30,20 @@ def benchmark(
     results: Annotated[
         Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write the results to a JSON file.")
     ] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Draw a bar chart, as PNG.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Draw a chart, as PNG.")] = None,
+    images: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="With --pictures: pictures of each kind to read.", show_default="100"),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="With --pictures: a checkout or unpacked wheel of another version, to compare with.",
+        ),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -36,13 +52,41 @@ def benchmark(
     Takes five minutes per model. Engines that are not installed are listed; the extra `bench` installs them.
 
     With --training, one epoch is timed beside an ordinary PyTorch loop; three minutes per model.
+
+    With --pictures, picture files are read beside recipes with OpenCV and Pillow, and beside Tesseract and RapidOCR:
+    accuracy and refusals on the pictures of the robustness and rejection suites, and what each costs. Takes 20 minutes.
     """
     from mnist_edge.cli import benchmark_tables as tables
     from mnist_edge.files import results_document, save_results
     from runtime.contract import ARTIFACTS, MODELS
 
     output = Output(as_json)
-    names = [name if Path(name).is_dir() and not training else check_packaged(name) for name in models or MODELS]
+    packaged_only = training or pictures
+    names = [name if Path(name).is_dir() and not packaged_only else check_packaged(name) for name in models or MODELS]
+    if training and pictures:
+        raise typer.BadParameter("choose either --training or --pictures", param_hint="--pictures")
+    for option, value in (("--images", images), ("--against", against)):
+        if value is not None and not pictures:
+            raise typer.BadParameter("needs --pictures", param_hint=option)
+    if pictures:
+        if plot is not None:
+            from mnist_edge.benchmark.plot import plot_pictures  # before the measurement: matplotlib may be missing
+        from mnist_edge.benchmark.pictures import benchmark_pictures
+
+        read = benchmark_pictures(
+            names if models else names[::-1],  # the larger one is the default of `predict`
+            _available_split(data, "test"),
+            images=images or 100,
+            rounds=rounds or 15,
+            against=against,
+            progress=step_progress,
+        )
+        if results is not None:
+            save_results(results, read)
+        if plot is not None:
+            plot_pictures(plot, read)
+        output.result(results_document(read), tables.pictures(read))
+        return
     if training:
         if plot is not None:
             raise typer.BadParameter("shows engines; --training has none", param_hint="--plot")

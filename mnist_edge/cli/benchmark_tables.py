@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from mnist_edge.benchmark.picture_results import PictureBenchmark
 from mnist_edge.benchmark.results import Benchmark, Spread, TrainingBenchmark
 from mnist_edge.cli.output import Part, Table
 from mnist_edge.cli.tables import count_of, describe_measurement, percent
@@ -40,9 +41,7 @@ def inference(benchmark: Benchmark) -> Iterator[Part]:
                 ),
             ],
         )
-    for name, remedy in benchmark.missing.items():
-        yield f"Missing: {name}. Add it with: {remedy}"
-    yield from benchmark.failed.values()
+    yield from _left_out(benchmark)
 
 
 def training(benchmark: TrainingBenchmark) -> Iterator[Part]:
@@ -59,6 +58,66 @@ def training(benchmark: TrainingBenchmark) -> Iterator[Part]:
                 ("test accuracy", [percent(way.accuracy) for way in ways]),
             ],
         )
+
+
+def pictures(benchmark: PictureBenchmark) -> Iterator[Part]:
+    """Yield the accuracy, refusals, speed and needs of every contender, then this version beside the other one."""
+    yield describe_measurement(benchmark.machine, benchmark.versions)
+    contenders = benchmark.contenders
+    names = ("contender", [contender.name for contender in contenders])
+    yield Table(
+        f"{count_of(benchmark.images_per_kind, 'picture')} of each kind, made from {benchmark.data_set}",
+        [
+            names,
+            ("photographs", [percent(each.accuracy("photograph")) for each in contenders]),
+            ("corruptions", [percent(each.accuracy("corruption")) for each in contenders]),
+            ("digits refused", [percent(each.refused_digits) for each in contenders]),
+            ("blank or noise refused", [percent(each.refused("blank or noise")) for each in contenders]),
+            ("other non-digits refused", [percent(each.refused("unseen class")) for each in contenders]),
+        ],
+    )
+    yield Table(
+        f"milliseconds per file, one thread, median of {count_of(benchmark.rounds, 'round')}",
+        [
+            names,
+            *(
+                (size, [_plus_minus(each.milliseconds[size], 2) for each in contenders])
+                for size in contenders[0].milliseconds
+            ),
+        ],
+    )
+    yield Table(
+        "start-up, memory and disk",
+        [
+            names,
+            ("cold start, ms", [round(each.cold_start_seconds.median * 1e3) for each in contenders]),
+            ("extra memory for a frame, MB", [_megabytes(each.extra_bytes) for each in contenders]),
+            ("installed, MB", [_megabytes(each.installed_bytes) for each in contenders]),
+        ],
+    )
+    if (against := benchmark.against) is not None:
+        yield Table(
+            f"{against.ours} beside {against.other}",
+            [
+                ("measurement", [row.measurement for row in against.rows]),
+                ("unit", [row.unit for row in against.rows]),
+                ("this version", [_plus_minus(row.ours, 0 if row.ours.median > 100 else 2) for row in against.rows]),
+                ("the other", [_plus_minus(row.other, 0 if row.other.median > 100 else 2) for row in against.rows]),
+                ("times as fast", [f"{row.times_as_fast:.2f}" for row in against.rows]),
+            ],
+        )
+    yield from _left_out(benchmark)
+
+
+def _left_out(benchmark: Benchmark | PictureBenchmark) -> Iterator[str]:
+    """Yield what adds each missing contender, and the errors of those that failed."""
+    for name, remedy in benchmark.missing.items():
+        yield f"Missing: {name}. Add it with: {remedy}"
+    yield from benchmark.failed.values()
+
+
+def _megabytes(number: int | None) -> int | None:
+    return None if number is None else round(number / 1e6)
 
 
 def _plus_minus(spread: Spread, digits: int) -> str:

@@ -45,6 +45,12 @@ def robustness_images(group: Group, kind: str, digits: Split) -> Iterator[NDArra
         yield photograph(digit, kind, generator) if group == "photograph" else CORRUPTIONS[kind](digit, generator)
 
 
+def evenly_spaced(split: Split, images: int) -> Split:
+    """Return that many images at equal distances, or all if there are fewer."""
+    stride = max(1, len(split.labels) // images)
+    return Split(split.images[::stride][:images], split.labels[::stride][:images])
+
+
 def evaluate_robustness(
     predict_batch: Callable[[Iterator[NDArray[np.uint8]]], Sequence[Prediction]],
     test: Split,
@@ -56,8 +62,7 @@ def evaluate_robustness(
 
     `predict_batch` is a predictor's method; `on_kind` is called with each kind's name before it is measured.
     """
-    stride = max(1, len(test.labels) // images)
-    digits = Split(test.images[::stride][:images], test.labels[::stride][:images])
+    digits = evenly_spaced(test, images)
     results = []
     for group, kind in KINDS:
         on_kind(kind)

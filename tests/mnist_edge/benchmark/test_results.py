@@ -3,13 +3,16 @@
 import itertools
 import json
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from mnist_edge.benchmark.comparison import Comparison
-from mnist_edge.benchmark.plot import plot_benchmark
+from mnist_edge.benchmark.picture_files import SMALL
+from mnist_edge.benchmark.picture_results import PictureBenchmark, PictureResult
+from mnist_edge.benchmark.plot import encode, pictures_figure, plot_benchmark
 from mnist_edge.benchmark.results import (
     Benchmark,
     ContenderResult,
@@ -19,6 +22,7 @@ from mnist_edge.benchmark.results import (
     TrainingTiming,
 )
 from mnist_edge.errors import BenchmarkError
+from mnist_edge.evaluation.robustness import Group, RobustnessResult
 from mnist_edge.files import load_results, save_results
 from mnist_edge.machine import Machine
 
@@ -107,3 +111,26 @@ def test_the_chart_puts_the_fastest_on_top_and_colors_ours(benchmark: Benchmark,
     ]
     # From the top down, the two of this project come before the peer's.
     assert [color for color, _ in itertools.groupby(column) if color] == [ours, ours, other]
+
+
+def test_the_chart_of_pictures_has_a_point_for_each_contender() -> None:
+    def contender(name: str, milliseconds: float, correct: int) -> PictureResult:
+        kinds = tuple(RobustnessResult(group, "a kind", 10, correct, 0) for group in get_args(Group))
+        spread = Spread(milliseconds, milliseconds, milliseconds)
+        return PictureResult(name, {SMALL: spread}, kinds, {"blank": 1.0}, spread, None, None)
+
+    points = {"mnist-edge, V2": (0.5, 10), "a peer": (30.0, 7), "another": (4.0, 0)}
+    contenders = tuple(contender(name, *point) for name, point in points.items())
+    figure = pictures_figure(PictureBenchmark(MACHINE, {}, "MNIST test", 10, 1, contenders, {}, {}, None))
+    assert [panel.get_title(loc="left") for panel in figure.axes] == [
+        "accuracy on photographs",
+        "accuracy on corruptions",
+    ]
+    for panel in figure.axes:
+        drawn = {line.get_label(): line for line in panel.get_lines()}
+        assert drawn.keys() == points.keys()
+        for name, (milliseconds, accuracy) in {**points, "mnist-edge, V2": (0.5, 9.5), "another": (4.0, 0.5)}.items():
+            assert drawn[name].get_xdata() == [milliseconds]
+            assert drawn[name].get_ydata() == [accuracy / 10]  # all and none are drawn half a picture from the ends
+        assert drawn["mnist-edge, V2"].get_color() != drawn["a peer"].get_color() == drawn["another"].get_color()
+    assert encode(figure, "png").startswith(b"\x89PNG")

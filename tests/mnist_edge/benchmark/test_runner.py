@@ -16,7 +16,7 @@ from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
 from runtime.contract import INT8_FILE
 
-BASE_MODULES = ("runner", "contenders", "measure", "process", "results", "engines", "worker")
+BASE_MODULES = ("runner", "contenders", "measure", "process", "results", "engines", "worker", "pictures")
 TRAINING_PACKAGES = {"onnx", "torch", "msgspec", "matplotlib"}
 
 

@@ -47,8 +47,3 @@ def test_an_error_of_the_engine_is_reported(
         worker.main("runtime:Predictor", "none", "1", str(images))
     assert exit_info.value.code == 1
     assert json.loads(capsys.readouterr().out)["error"].startswith("ModelNotFoundError: there is no model none")
-
-
-def test_peak_memory_is_none_where_it_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "exists", lambda _: False)
-    assert worker.peak_bytes() is None

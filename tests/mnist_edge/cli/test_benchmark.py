@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from mnist_edge.benchmark import measure, results, training
+from mnist_edge.benchmark import measure, picture_versions, pictures, results, training
 from mnist_edge.benchmark.contenders import contenders
+from mnist_edge.benchmark.picture_contenders import picture_contenders
+from mnist_edge.benchmark.picture_files import SIZES
+from mnist_edge.benchmark.picture_results import PictureBenchmark
 from mnist_edge.cli.app import app
 from mnist_edge.files import load_results
 from mnist_edge.training.recipes import Recipe, find_recipe
@@ -75,6 +78,87 @@ def test_without_mnist_json_is_that_of_the_results_file(tmp_path: Path, monkeypa
     assert document == json.loads(file.read_text())
     assert document["models"]["v1"][0]["accuracy"] > 0.9
     assert not (tmp_path / "mnist-edge").exists()  # nothing is downloaded
+
+
+@pytest.fixture
+def _few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "COLD_STARTS", 1)
+    monkeypatch.setattr(pictures, "ROUND_SECONDS", 0.0)
+    monkeypatch.setattr(pictures, "KINDS", (("photograph", "low resolution"), ("corruption", "scale")))
+    monkeypatch.setattr(picture_versions, "ROUND_SECONDS", 0.0)
+    monkeypatch.setattr(picture_versions, "MANY_FILES", 10)
+    monkeypatch.delitem(SIZES, "12-megapixel JPEG")
+
+    def ours(models: Any) -> Any:
+        return picture_contenders(models)[0][: len(models)], {"a peer": "pip install a-peer"}
+
+    monkeypatch.setattr(pictures, "picture_contenders", ours)
+
+
+@pytest.mark.usefixtures("_few_pictures")
+def test_pictures_are_measured_beside_another_version(mnist_directory: Path, tmp_path: Path, root: Path) -> None:
+    """The other version is this one, so both are as fast, within what a short measurement can tell."""
+    files = [tmp_path / "results.json", tmp_path / "chart.png"]
+    options = ["--images", "4", "--rounds", "1", "--data", str(mnist_directory), "--against", str(root)]
+    written = ["--results", str(files[0]), "--plot", str(files[1])]
+    done = CliRunner().invoke(app, ["benchmark", "--pictures", *options, *written])
+    assert done.exit_code == 0, done.output
+    document = json.loads(files[0].read_text())
+    assert_documented("benchmark", document)
+    benchmark = load_results(files[0], PictureBenchmark)
+    assert [contender.name for contender in benchmark.contenders] == ["mnist-edge, V2", "mnist-edge, V1"]
+    assert (benchmark.data_set, benchmark.images_per_kind) == ("MNIST test", 4)
+    assert all(contender.accuracy("photograph") >= 0.75 for contender in benchmark.contenders)
+    assert benchmark.against is not None
+    assert all(0.1 < row.times_as_fast < 10 for row in benchmark.against.rows)
+    for text in ("4 pictures of each kind, made from MNIST test", "mnist-edge predict, whole process", "times as fast"):
+        assert text in done.stdout
+    assert "Missing: a peer. Add it with: pip install a-peer" in done.stdout
+    assert "versions, round 1 of 1" in done.stderr
+    assert files[1].read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("_few_pictures")
+def test_pictures_json_is_that_of_the_results_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MNIST_EDGE_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    file = tmp_path / "results.json"
+    options = ["v2", "--images", "1", "--rounds", "1", "--results", str(file), "--json"]
+    done = CliRunner().invoke(app, ["benchmark", "--pictures", *options])
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert_documented("benchmark", document)
+    assert document == json.loads(file.read_text())
+    assert (document["data_set"], document["against"]) == ("drawn digits", None)
+
+
+@pytest.mark.slow
+def test_every_installed_contender_reads_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "COLD_STARTS", 1)
+    file = tmp_path / "results.json"
+    options = ["--images", "1", "--rounds", "1", "--results", str(file)]
+    done = CliRunner().invoke(app, ["benchmark", "--pictures", *options])
+    assert done.exit_code == 0, done.output
+    benchmark = load_results(file, PictureBenchmark)
+    assert benchmark.failed == {}
+    assert len(benchmark.contenders) + len(benchmark.missing) == 7
+    assert benchmark.contenders[0].accuracy("photograph") > 0.8
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--images", "3"], "needs --pictures"),
+        (["--against", "."], "needs --pictures"),
+        (["--training", "--pictures"], "choose either --training or --pictures"),
+        (["--pictures", "--images", "0"], "0 is not in the range"),
+        (["--pictures", "lenet"], "there is no model 'lenet'"),
+    ],
+)
+def test_options_that_do_not_fit_are_wrong_usage(run: Run, options: list[str], message: str) -> None:
+    done = run("benchmark", *options)
+    assert done.returncode == 2
+    assert message in done.stderr
 
 
 def test_a_named_folder_without_mnist_is_an_error(run: Run, tmp_path: Path) -> None:
