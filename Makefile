@@ -115,9 +115,10 @@ evaluate: $(EXPORT) ## Measure the committed models on the MNIST test images
 	$(BIN)/mnist-edge evaluate v1 v2 artifacts/v1/model.onnx artifacts/v2/model.onnx
 
 .PHONY: benchmark
-benchmark: $(INSTALLED) ## Measure the models beside other engines, then training: sixteen minutes (needs MNIST)
+benchmark: $(INSTALLED) ## Measure models, training and pictures beside others: 40 minutes (needs MNIST; BEFORE: an older checkout)
 	$(BIN)/mnist-edge benchmark --results docs/benchmark.json --plot docs/benchmark.png
 	$(BIN)/mnist-edge benchmark --training --results docs/training.json
+	$(BIN)/mnist-edge benchmark --pictures --results docs/pictures.json $(if $(BEFORE),--against $(BEFORE))
 
 .PHONY: compare
 compare: $(INSTALLED) ## Compare networks after one epoch and more, and test the reference's claims: an hour (needs MNIST)
@@ -132,6 +133,7 @@ report: $(INSTALLED) ## Train both networks for one epoch and draw a page about 
 readme: $(INSTALLED) ## Regenerate the tables and pictures of README.md and docs/
 	$(BIN)/python -m tools.examples docs/examples.png
 	$(BIN)/python -m tools.challenge_page docs/challenge.png
+	$(BIN)/python -m tools.pictures_page docs/pictures.png
 	$(BIN)/python -m tools.readme README.md docs/results.md docs/challenge.md
 
 .PHONY: samples

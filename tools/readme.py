@@ -11,6 +11,7 @@ from mnist_edge.machine import describe_machine, describe_versions
 from runtime.contract import ARTIFACTS, FLOAT_FILE, INT8_FILE, MODELS
 from tools.challenge_page import ablation_table, challenge_table, comparison_table, diagram
 from tools.markdown import fill, table
+from tools.pictures_page import pictures_table, versions_table
 
 DOCS = ARTIFACTS.parent / "docs"
 BENCHMARK = DOCS / "benchmark.json"
@@ -174,6 +175,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "rejection": rejection_table,
     "speed": speed_table,
     "training": training_table,
+    "pictures": pictures_table,
+    "versions": versions_table,
     "challenge": challenge_table,
     "comparison": comparison_table,
     "ablations": ablation_table,

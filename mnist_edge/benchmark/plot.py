@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from mnist_edge.benchmark.picture_files import SMALL
 from mnist_edge.benchmark.picture_results import PictureBenchmark
@@ -67,7 +67,7 @@ def pictures_figure(benchmark: PictureBenchmark) -> Figure:
         panel.set_yscale("logit")
         panel.yaxis.set_major_locator(FixedLocator(_SHOWN_ACCURACIES))
         panel.yaxis.set_minor_locator(NullLocator())
-        panel.yaxis.set_major_formatter(PercentFormatter(1))
+        panel.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
         panel.grid(alpha=0.25)
         panel.margins(x=0.1, y=0.1)
         panel.set_title(f"accuracy on {group}s", loc="left", size=10, weight="bold")

@@ -109,6 +109,7 @@ def test_the_camera_loop_reads_a_steady_digit_once(root: Path, tmp_path: Path) -
     [
         ("readme", "tools.readme", ["README.md", "docs/results.md", "docs/challenge.md"]),
         ("readme", "tools.challenge_page", ["docs/challenge.png"]),
+        ("readme", "tools.pictures_page", ["docs/pictures.png"]),
         ("readme", "tools.examples", ["docs/examples.png"]),
         ("samples", "mnist_edge.data.drawing", ["artifacts/samples"]),
     ],
