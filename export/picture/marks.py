@@ -26,7 +26,6 @@ class Marks(NamedTuple):
     last: Value  # those after its end
     main_share: Value  # mass of the main mark, as a share of the digit's
     rival: Value  # prominence of the next mark that is not kept, as a multiple of the main one's
-    rest: Value  # prominence of all marks that are not kept
     edge_share: Value  # largest share of a side of the picture that the digit covers
 
 
@@ -89,16 +88,13 @@ def find_marks(op: OpBuilder, strokes: Value) -> Marks:
     kept = op.Mul(op.Reshape(op.Gather(op.Reshape(is_kept, [-1]), labels), [1, 1, COARSE, COARSE]), mask)
     fine = op.Resize(kept, None, None, [GRID, GRID], axes=[2, 3], mode="nearest")
     shown = op.Mul(fine, graph.as_float(op, op.Greater(strokes, 0.0)))
-    left = op.Mul(prominence, op.Sub(1.0, is_kept))
-    rivals = op.Mul(left, op.Sub(1.0, lies_around))
-    main_prominence = op.Gather(prominence, main, axis=1)
+    rivals = op.Mul(prominence, op.Sub(1.0, op.Max(is_kept, lies_around)))
     top_and_bottom = op.ReduceMean(op.Gather(kept, [0, -1], axis=2), [3], keepdims=0)
     left_and_right = op.ReduceMean(op.Gather(kept, [0, -1], axis=3), [2], keepdims=0)
     return Marks(
         kept,
         *graph.extent(op, op.Reshape(shown, [GRID, GRID]), GRID),
         ratio(op, main_mass, total(op, op.Mul(kept, weight)), 1e-6),
-        ratio(op, op.ReduceMax(rivals), main_prominence, 1e-6),
-        ratio(op, total(op, left), main_prominence, 1e-6),
+        ratio(op, op.ReduceMax(rivals), op.Gather(prominence, main, axis=1), 1e-6),
         op.ReduceMax(op.Max(top_and_bottom, left_and_right)),
     )

@@ -8,17 +8,16 @@ from export.picture.marks import Marks
 from export.picture.operators import INT64, OpBuilder, Value, as_float, ratio, total
 from runtime.contract import Reason
 
-_MANY = 1 << 31
-_MIN_INK = 12.0
+_MIN_INK = 12.0  # levels that the strongest ink on the grid is above paper
 _MIN_CORRELATION = 0.2
-_MIN_SIGNAL_TO_NOISE = 3.0
-_MAX_STROKE_WIDTH = 7.0
-_MAX_REST = 2.0
+_MIN_SIGNAL_TO_NOISE = 3.0  # contrast of the strokes by the paper's noise
+_MAX_STROKE_WIDTH = 7.0  # pixels of 28
 _MIN_EVIDENCE = 0.15
 _MAX_EDGE_SHARE = 0.95
-_MAX_RIVAL = 0.4
-_MIN_MAIN_SHARE = 0.5
-_MAX_ASPECT = 1.9
+_MAX_RIVAL = 0.4  # prominence of the next mark by the main one's
+_MIN_MAIN_SHARE = 0.5  # mass of the main mark by the digit's
+_MAX_ASPECT = 1.9  # width by height
+_END = 1 << 31  # of an axis of any length
 
 
 def correlation(op: OpBuilder, plane: Value) -> Value:
@@ -28,7 +27,7 @@ def correlation(op: OpBuilder, plane: Value) -> Value:
     """
     deviation = op.Reshape(op.Sub(plane, op.ReduceMean(plane)), [-1])
     products = [
-        total(op, op.Mul(op.Slice(deviation, step, [_MANY], [0]), op.Slice(deviation, [0], op.Neg(step), [0])))
+        total(op, op.Mul(op.Slice(deviation, step, [_END], [0]), op.Slice(deviation, [0], op.Neg(step), [0])))
         for step in (op.Cast([1], to=INT64), op.Shape(plane, start=3, end=4))
     ]
     variance = total(op, op.Mul(deviation, deviation))
@@ -55,7 +54,6 @@ def reject(
             op.Sub(_MIN_CORRELATION, correlation(op, levels)),
             op.Sub(op.Mul(op.Max(ink.noise, 0.5), _MIN_SIGNAL_TO_NOISE), contrast),
             op.Sub(stroke_width, _MAX_STROKE_WIDTH),
-            op.Sub(marks.rest, _MAX_REST),
         ],
         Reason.UNCLEAR: [op.Sub(_MIN_EVIDENCE, op.Abs(ink.evidence))],
         Reason.EDGE: [op.Sub(marks.edge_share, _MAX_EDGE_SHARE)],
