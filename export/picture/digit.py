@@ -19,8 +19,8 @@ DIGIT_GRID = 56
 
 _MARGIN = 4
 """Cells around the digit."""
-_MAX_CELLS = 72
-"""Limit of the view of the digit: its longer side has 36 to 72 cells, or is enlarged."""
+_MAX_CELLS = 56
+"""Limit of the view of the digit: its longer side has 28 to 56 cells, or is enlarged."""
 _GATE_STEEPNESS = 4.0
 """Ink fades out at the edge of the digit's cells."""
 _MIN_STROKE_WIDTH, _MAX_STROKE_WIDTH = 1.5, 4.2
