@@ -69,11 +69,30 @@ def test_the_first_console_block_works_as_it_stands(readme: str, root: Path, run
     assert done.stdout.splitlines() == [lines[-1]]
 
 
-def test_the_python_block_works_as_it_stands(readme: str, root: Path) -> None:
-    (code,) = code_blocks(readme, "python")
-    assert len([line for line in code.splitlines() if line]) <= 5
+def test_the_predictor_example_works_as_it_stands(readme: str, root: Path) -> None:
+    code, _ = code_blocks(readme, "python")
+    assert len([line for line in code.splitlines() if line]) <= 3
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert re.fullmatch(r"7 [01]\.\d{3} None\n", done.stdout)
+
+
+@pytest.mark.parametrize(("file", "answer"), [("three-on-paper.png", "3 0"), ("five-transparent.png", "5 0")])
+def test_the_device_example_needs_onnxruntime_alone(
+    readme: str, root: Path, tmp_path: Path, file: str, answer: str
+) -> None:
+    """Outside the repository, with nothing of this project that could be imported."""
+    _, code = code_blocks(readme, "python")
+    assert len([line for line in code.splitlines() if line]) <= 6
+    for path in ("artifacts/v2/picture_to_digit.onnx", "artifacts/samples/three-on-paper.png"):
+        assert path in code
+        code = code.replace(path, str(root / path))
+    code = code.replace("three-on-paper.png", file)
+    script = tmp_path / "read.py"
+    script.write_text(
+        f"import sys\nsys.modules['runtime'] = None\n{code}print(digit[0], rejection[0], prepared.shape)\n", "utf-8"
+    )
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{answer} (28, 28)\n"
 
 
 def test_the_camera_loop_reads_a_steady_digit_once(root: Path, tmp_path: Path) -> None:
