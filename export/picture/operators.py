@@ -61,7 +61,7 @@ def along_both(op: OpBuilder, matrix: Value, planes: Value) -> Value:
 
 
 def dilate(op: OpBuilder, planes: Value, window: int) -> Value:
-    """Return the maximum over a window around each cell of `[1, K, n, n]`; an odd number of cells, at most 17.
+    """Return the maximum over a window around each cell of `[1, K, n, n]`; an odd number of cells, at most 31.
 
     Larger windows are 100 times as slow in onnxruntime.
     """
