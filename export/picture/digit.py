@@ -74,8 +74,12 @@ def _resample(op: OpBuilder, planes: Value, ends: Value, block: Value, outside: 
 
 
 def box(op: OpBuilder, plane: Value) -> tuple[Value, Value]:
-    """Return where the levels of at least half strength in the digit's grid begin and end, `[2, 1]` each."""
-    strong = graph.as_float(op, op.GreaterOrEqual(plane, op.Min(op.ReduceMax(plane), 127.0)))
+    """Return where the levels of at least half strength in the digit's grid begin and end, `[2, 1]` each.
+
+    Half of the strongest, where that is faint: which cells equal the strongest itself, rounding would decide.
+    """
+    half = op.Min(op.Mul(op.ReduceMax(plane), 0.5), 127.0)
+    strong = graph.as_float(op, op.GreaterOrEqual(plane, half))
     return graph.extent(op, op.Reshape(strong, [DIGIT_GRID, DIGIT_GRID]), DIGIT_GRID)
 
 

@@ -145,7 +145,7 @@ class GatherElements(OpRun):
         return (np.take_along_axis(values, indices, axis),)
 
 
-@pytest.mark.parametrize("picture", ["blue_pen", "white_on_transparent", "black_on_white"])
+@pytest.mark.parametrize("picture", ["blue_pen", "white_on_transparent", "black_on_white", "a_row_of_grey"])
 def test_onnx_reference_evaluator_gives_the_same_answers(
     joined_onnx: ModelProto, pictures: dict[str, Pixels], picture: str
 ) -> None:
