@@ -1,0 +1,159 @@
+"""Views are NumPy's and Pillow's block means; transparency is laid on paper as Pillow does it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from export.picture.operators import INT64, OpBuilder, Value
+from export.picture.planes import inverted_columns, lay_on_paper, look
+from mnist_edge.data.drawing import Pixels, draw_digit
+from tests.export.picture.tracing import Levels, traced
+
+SHAPES = [(1, 1), (1, 50), (50, 1), (28, 28), (96, 96), (97, 64), (480, 640), (4096, 3), (3, 4096)]
+MAX_CELLS = 96
+
+
+def random_picture(*shape: int) -> Pixels:
+    return np.random.default_rng(shape).integers(0, 256, shape, dtype=np.uint8)
+
+
+def _look_at_all(op: OpBuilder, picture: Value, inverted: Value) -> Any:
+    return look(op, picture, inverted, op.Cast([0, 0], to=INT64), op.Shape(picture, start=0, end=2), MAX_CELLS)
+
+
+look_at_all = traced(_look_at_all)
+look_at = traced(lambda op, picture, inverted, start, stop: look(op, picture, inverted, start, stop, MAX_CELLS))
+lay = traced(lay_on_paper)
+columns_to_invert = traced(inverted_columns)
+
+
+def nothing(picture: Pixels) -> Levels:
+    """Return that no column is to be inverted."""
+    return np.zeros((picture.shape[1], 1, 1), np.float32)
+
+
+def block_means(picture: Pixels, block: tuple[int, int]) -> Levels:
+    """Return NumPy's means of whole blocks of `[H, W, C]`: `[C, H // block, W // block]`."""
+    cells = [picture.shape[axis] // block[axis] for axis in range(2)]
+    whole = picture[: cells[0] * block[0], : cells[1] * block[1]].astype(np.float64)
+    means: Levels = whole.reshape(cells[0], block[0], cells[1], block[1], -1).mean(axis=(1, 3), dtype=np.float32)
+    return np.moveaxis(means, 2, 0)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_view_has_the_means_of_whole_blocks(shape: tuple[int, int], channels: int) -> None:
+    picture = random_picture(*shape, channels)
+    view = look_at_all(picture, nothing(picture))
+    side = -(-max(shape) // MAX_CELLS)  # the smallest block with which no side has more cells
+    block = tuple(min(side, length) for length in shape)
+    assert view.planes == pytest.approx(block_means(picture, (block[0], block[1])), abs=2e-3)
+    assert view.planes.shape == (channels, *view.cells)
+    assert max(view.cells) <= MAX_CELLS
+    assert view.block.tolist() == list(block)
+    assert view.pixels.tolist() == [cells * length for cells, length in zip(view.cells, block, strict=True)]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_view_is_pillows_reduced_image(mode: str) -> None:
+    image = Image.fromarray(random_picture(7 * 69, 7 * 96, 3)).convert(mode)
+    picture, reduced = (np.asarray(each).reshape(each.height, each.width, -1) for each in (image, image.reduce(7)))
+    view = look_at_all(picture, nothing(picture))
+    assert np.moveaxis(view.planes, 0, 2) == pytest.approx(reduced, abs=0.52)  # Pillow rounds, up to 0.51 away
+    negative = look_at_all(255 - picture, nothing(picture))
+    assert np.moveaxis(negative.planes, 0, 2) != pytest.approx(reduced, abs=5)
+
+
+@pytest.mark.parametrize(
+    ("start", "stop"), [((0, 0), (480, 640)), ((17, 300), (18, 301)), ((100, 7), (300, 640)), ((479, 0), (480, 640))]
+)
+def test_a_view_of_a_part_is_that_of_its_pixels(start: tuple[int, int], stop: tuple[int, int]) -> None:
+    picture = random_picture(480, 640, 3)
+    part = picture[start[0] : stop[0], start[1] : stop[1]]
+    view = look_at(picture, nothing(picture), np.array(start), np.array(stop))
+    for ours, expected in zip(view, look_at_all(part, nothing(part)), strict=True):
+        assert ours == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("start", [0, 9])
+def test_inverted_columns_are_seen_inverted(channels: int, start: int) -> None:
+    picture = random_picture(30, 40, channels)
+    inverted = np.where(np.arange(40) % 3 == 0, 255, 0)
+    expected = np.abs(picture.astype(int) - inverted[:, None]).astype(np.uint8)[start:, start:]
+    view = look_at(picture, inverted.astype(np.float32)[:, None, None], np.array([start, start]), np.array([30, 40]))
+    assert view.planes == pytest.approx(block_means(expected, (1, 1)), abs=1e-3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_opaque_pictures_stay_as_they_are(shape: tuple[int, int], channels: int) -> None:
+    picture = random_picture(*shape, channels)
+    assert lay(picture).tobytes() == picture.tobytes()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_opaque_alpha_channel_changes_no_color(shape: tuple[int, int]) -> None:
+    picture = random_picture(*shape, 4)
+    picture[..., 3] = 255
+    picture[0, 0, :3] = 0  # something shows on white
+    assert np.array_equal(lay(picture)[..., :3], picture[..., :3])
+
+
+def on(picture: Pixels, level: int) -> Pixels:
+    """Lay RGBA on a level of grey as Pillow does."""
+    paper = Image.new("RGBA", (picture.shape[1], picture.shape[0]), (level, level, level, 255))
+    return np.asarray(Image.alpha_composite(paper, Image.fromarray(picture)).convert("RGB"))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_transparency_is_laid_on_white_as_by_pillow(shape: tuple[int, int]) -> None:
+    picture = random_picture(*shape, 4)
+    picture[0, 0] = (0, 0, 0, 255)
+    laid = lay(picture)[..., :3].astype(int)
+    assert np.abs(laid - on(picture, 255)).max() <= 1
+    assert shape == (1, 1) or np.abs(laid - on(picture, 0)).max() > 100
+
+
+@pytest.mark.parametrize("color", [(255, 255, 255), (245, 250, 240)])
+def test_bright_ink_on_transparent_is_laid_on_black(color: tuple[int, int, int]) -> None:
+    picture = np.zeros((60, 60, 4), np.uint8)
+    picture[..., :3] = color
+    picture[..., 3] = draw_digit(5, np.random.default_rng(0), 60)
+    assert np.abs(lay(picture)[..., :3].astype(int) - on(picture, 0)).max() <= 1
+
+
+def test_a_little_dark_ink_is_laid_on_white() -> None:
+    picture = np.full((60, 60, 4), 255, np.uint8)
+    picture[..., 3] = 0
+    picture[5, 5] = (100, 100, 100, 255)
+    assert np.array_equal(lay(picture)[..., :3], on(picture, 255))
+
+
+def split_background(left: int, right: int) -> Pixels:
+    """Return a digit on paper whose left half has one level and whose right half another, each with clear ink."""
+    ink = draw_digit(8, np.random.default_rng(0), 64)[..., None] > 127
+    paper = np.where(np.arange(64) < 32, left, right)[None, :, None]
+    return np.where(ink, 255 - paper, paper).astype(np.uint8)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_bright_columns_are_inverted_beside_dark_ones(channels: int) -> None:
+    picture = np.repeat(split_background(240, 10), channels, axis=2)
+    inverted = columns_to_invert(picture)
+    assert inverted[:, 0, 0].tolist() == [255] * 32 + [0] * 32
+    view = look_at_all(picture, inverted)
+    ink = draw_digit(8, np.random.default_rng(0), 64) > 127
+    assert np.array_equal(view.planes[0] > 127, ink)
+
+
+@pytest.mark.parametrize(("left", "right"), [(240, 120), (130, 10), (180, 75)])
+def test_nothing_is_inverted_beside_a_grey_background(left: int, right: int) -> None:
+    assert not columns_to_invert(split_background(left, right)).any()
+
+
+@pytest.mark.parametrize(("paper", "expected"), [(250, 255), (5, 0), (128, 0)])
+def test_an_even_background_is_inverted_whole_or_not(paper: int, expected: int) -> None:
+    assert columns_to_invert(split_background(paper, paper))[:, 0, 0].tolist() == [expected] * 64
