@@ -1,29 +1,21 @@
 """Views are NumPy's and Pillow's block means; transparency is laid on paper as Pillow does it."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from PIL import Image
 
-from export.picture.operators import INT64, OpBuilder, Value
 from export.picture.planes import inverted_columns, lay_on_paper, look
 from mnist_edge.data.drawing import Pixels, draw_digit
-from tests.export.picture.tracing import Levels, traced
+from tests.export.picture.tracing import MAX_CELLS, Levels, traced, whole_view
 
 SHAPES = [(1, 1), (1, 50), (50, 1), (28, 28), (96, 96), (97, 64), (480, 640), (4096, 3), (3, 4096)]
-MAX_CELLS = 96
 
 
 def random_picture(*shape: int) -> Pixels:
     return np.random.default_rng(shape).integers(0, 256, shape, dtype=np.uint8)
 
 
-def _look_at_all(op: OpBuilder, picture: Value, inverted: Value) -> Any:
-    return look(op, picture, inverted, op.Cast([0, 0], to=INT64), op.Shape(picture, start=0, end=2), MAX_CELLS)
-
-
-look_at_all = traced(_look_at_all)
+look_at_all = traced(whole_view)
 look_at = traced(lambda op, picture, inverted, start, stop: look(op, picture, inverted, start, stop, MAX_CELLS))
 lay = traced(lay_on_paper)
 columns_to_invert = traced(inverted_columns)

@@ -8,8 +8,12 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxscript import GraphBuilder, ir
 
+from export.picture import operators
+from export.picture.planes import look
+
 Levels = NDArray[np.float32]
 Array = NDArray[Any]
+MAX_CELLS = 96
 _OPSET, _IR_VERSION = 20, 10
 
 
@@ -37,6 +41,14 @@ def traced(step: Callable[..., Any]) -> Callable[..., Any]:
         return outputs[0]
 
     return run
+
+
+def whole_view(op: Any, picture: Any, inverted: Any = None) -> Any:
+    """Return the view of a whole picture that the preparation starts with; by default no column is inverted."""
+    size = op.Shape(picture, start=0, end=2)
+    if inverted is None:
+        inverted = op.Expand(0.0, op.Concat(op.Shape(picture, start=1, end=2), [1, 1], axis=0))
+    return look(op, picture, inverted, op.Cast([0, 0], to=operators.INT64), size, MAX_CELLS)
 
 
 def _build(step: Callable[..., Any], arrays: tuple[Array, ...]) -> tuple[onnxruntime.InferenceSession, Any]:
