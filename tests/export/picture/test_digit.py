@@ -59,7 +59,7 @@ def morphed(plane: Levels, cells: int) -> Array:
     return np.asarray(step(plane[0, 0], 2 * abs(cells) + 1, mode="constant", cval=outside))
 
 
-@pytest.mark.parametrize("cells", [-4, -3, -2, -1, 1, 2, 3, 4])
+@pytest.mark.parametrize("cells", [-3, -2, -1, 1, 2, 3])
 def test_growth_by_whole_cells_is_scipys(cells: int) -> None:
     for plane in (drawn(8), np.random.default_rng(0).uniform(0, 255, (1, 1, DIGIT_GRID, DIGIT_GRID))):
         levels = plane.astype(np.float32)
@@ -96,8 +96,9 @@ def test_stroke_width_is_twice_the_medial_axis_distance(digit: int) -> None:
 def test_strokes_come_into_mnists_range_of_widths(digit: int, pen: int) -> None:
     skeleton = medial_axis(drawn(digit)[0, 0] > 127, rng=0)
     plane = 255 * ndimage.grey_dilation(skeleton.astype(np.float32), (pen, pen))[None, None]
-    grown, width = set_width(plane)
+    grown, width, aspect = set_width(plane)
     rows, columns = np.nonzero(plane[0, 0])
+    assert aspect == pytest.approx((np.ptp(columns) + 1) / (np.ptp(rows) + 1))
     pixel = max(np.ptp(rows) + 1, np.ptp(columns) + 1) / BOX_SIZE
     assert width == pytest.approx(width_of(plane) / pixel, rel=1e-3)
     least, most = digit_module._MIN_STROKE_WIDTH, digit_module._MAX_STROKE_WIDTH
