@@ -67,18 +67,18 @@ def run_selftest(predictor: "Predictor", file: ModelFile) -> SelftestReport:
     pictures = 0
     if name == INT8_FILE and GOLDEN_PICTURES_FILE in manifest.sha256:
         with _golden(manifest, GOLDEN_PICTURES_FILE) as golden:
-            results = [predictor.prepare(golden[key]) for key in golden if key.startswith(GOLDEN_PICTURE_PREFIX)]
+            keys = [key for key in golden if key.startswith(GOLDEN_PICTURE_PREFIX)]
+            results = [predictor.prepare(golden[key]) for key in keys]
             pictures = len(results)
             prepared = np.stack([result.digit for result in results])
-            levels = np.abs(prepared - golden[PREPARED].astype(int)).max()
+            levels = np.abs(prepared - golden[PREPARED].astype(int)).max(axis=(1, 2))
             codes = np.where(golden[REJECTION] == Reason.LOW_CONFIDENCE, 0, golden[REJECTION])
-            is_same = (
-                levels <= PREPARED_TOLERANCE
-                and np.array_equal(codes, [result.reason or 0 for result in results])
-                and np.array_equal(golden[DIGIT], predictor.classify(prepared).digits)
-            )
-        if not is_same:
-            raise _failure(file.path, "golden pictures give other pixels, digits or rejections than at the export")
+            is_other = (levels > PREPARED_TOLERANCE) | (codes != [result.reason or 0 for result in results])
+            is_other |= golden[DIGIT] != predictor.classify(prepared).digits
+            others = [key.removeprefix(GOLDEN_PICTURE_PREFIX) for key in np.array(keys)[is_other]]
+        if others:
+            problem = "golden pictures give other pixels, digits or rejections than at the export"
+            raise _failure(file.path, f"{problem}: {', '.join(others)}")
     return SelftestReport(len(images), difference, tolerance, pictures)
 
 

@@ -196,16 +196,22 @@ def test_rounding_and_low_confidence_do_not_fail_it(model_folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "change"), [("prepared", 2), ("digit", 1), ("rejection", Reason.BLANK)])
-def test_another_answer_to_a_picture_fails_it(model_folder: Path, name: str, change: int) -> None:
+@pytest.mark.parametrize(("rows", "named"), [([1], "wide"), ([0, 2], "grey, rgb")])
+def test_pictures_with_other_answers_fail_it_by_name(
+    model_folder: Path, name: str, change: int, rows: list[int], named: str
+) -> None:
     answers = picture_answers(model_folder)
     answers[name] = answers[name].copy()
-    answers[name][1] += answers[name].dtype.type(change)
+    answers[name][rows] += answers[name].dtype.type(change)
     replace_golden(model_folder, archive(**answers), "golden_pictures.npz")
-    with pytest.raises(SelftestError, match="golden pictures give other pixels, digits or rejections"):
+    problem = f"golden pictures give other pixels, digits or rejections than at the export: {named}. Do not use it"
+    with pytest.raises(SelftestError, match=problem):
         Predictor(model_folder).selftest()
 
 
-@pytest.mark.parametrize("change", ["no pictures", "no digits", "float pictures", "flat pixels", "no archive"])
+@pytest.mark.parametrize(
+    "change", ["no pictures", "no digits", "an answer fewer", "float pictures", "flat pixels", "no archive"]
+)
 def test_damaged_golden_pictures_are_an_error(model_folder: Path, change: str) -> None:
     answers = picture_answers(model_folder)
     match change:
@@ -213,6 +219,8 @@ def test_damaged_golden_pictures_are_an_error(model_folder: Path, change: str) -
             answers = {name: array for name, array in answers.items() if not name.startswith("picture.")}
         case "no digits":
             del answers["digit"]
+        case "an answer fewer":
+            answers["digit"] = answers["digit"][:2]
         case "float pictures":
             answers["picture.grey"] = answers["picture.grey"].astype(float)
         case "flat pixels":
