@@ -81,8 +81,12 @@ mutants: .devices/mutants ## Mutation testing: find small changes that no test n
 	@touch $@
 
 .PHONY: test-devices
-test-devices: $(INSTALLED) .devices/arm64 .devices/oldest ## Compare logits on emulated x86 and ARM processors (qemu-user)
+test-devices: $(INSTALLED) .devices/arm64 .devices/oldest ## Compare answers on emulated x86 and ARM processors (qemu-user)
 	$(BIN)/python -m pytest tests/devices -m devices
+
+.PHONY: measure-devices
+measure-devices: $(INSTALLED) .devices/arm64 .devices/oldest ## Measure how much answers differ there, for docs/devices.md
+	$(BIN)/python -m tests.devices.measure docs/devices.json
 
 .PHONY: test-devices-x86
 test-devices-x86: $(INSTALLED) .devices/oldest ## The x86 part of test-devices
@@ -134,7 +138,7 @@ readme: $(INSTALLED) ## Regenerate the tables and pictures of README.md and docs
 	$(BIN)/python -m tools.examples docs/examples.png
 	$(BIN)/python -m tools.challenge_page docs/challenge.png
 	$(BIN)/python -m tools.pictures_page docs/pictures.png
-	$(BIN)/python -m tools.readme README.md docs/results.md docs/challenge.md
+	$(BIN)/python -m tools.readme README.md docs/results.md docs/challenge.md docs/devices.md
 
 .PHONY: samples
 samples: $(INSTALLED) ## Redraw the sample pictures

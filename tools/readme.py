@@ -10,6 +10,7 @@ from mnist_edge.files import load_results
 from mnist_edge.machine import describe_machine, describe_versions
 from runtime.contract import ARTIFACTS, FLOAT_FILE, INT8_FILE, MODELS
 from tools.challenge_page import ablation_table, challenge_table, comparison_table, diagram
+from tools.devices_page import devices_table
 from tools.markdown import fill, table
 from tools.pictures_page import pictures_table, versions_table
 
@@ -177,6 +178,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "training": training_table,
     "pictures": pictures_table,
     "versions": versions_table,
+    "devices": devices_table,
     "challenge": challenge_table,
     "comparison": comparison_table,
     "ablations": ablation_table,
