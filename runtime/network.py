@@ -31,14 +31,14 @@ class Network(Session):
     Bound buffers save about 4 of the 24 µs of a call: argument checks and allocation.
     """
 
-    def __init__(self, file: ModelFile, threads: int, providers: Sequence[str], memory_arena: bool) -> None:
+    def __init__(self, file: ModelFile, threads: int, providers: Sequence[str]) -> None:
         """Open a session and check the model's inputs and outputs.
 
         Raises:
             ModelSignatureError: the inputs or outputs are not those of a digit network.
             ModelError: onnxruntime cannot run the model.
         """
-        super().__init__((file, threads, tuple(providers), memory_arena), file, providers, memory_arena)
+        super().__init__((file, threads, tuple(providers)), file, providers)
         self._check_signature("digit network", _INPUTS, _OUTPUTS)
         self._buffers = threading.local()
         self._threads = threads

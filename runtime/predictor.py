@@ -40,7 +40,6 @@ class Predictor:
         *,
         threads: int = 1,
         providers: Sequence[str] = ("CPUExecutionProvider",),
-        memory_arena: bool = False,
         reject: bool = True,
         reject_below: float | None = None,
         sha256: str | None = None,
@@ -52,7 +51,6 @@ class Predictor:
                 folder that holds a `model.int8.onnx`.
             threads: share batches of more than 32 images among this many threads.
             providers: ONNX Runtime's execution providers, in order of preference.
-            memory_arena: let onnxruntime keep working memory between calls; made no difference for the packaged models.
             reject: reject pictures that seem to show no digit. If False, only blank pictures are rejected: they show
                 nothing that could be read.
             reject_below: confidence, 0 to 1, below which a prediction is rejected; by default the model's own
@@ -74,7 +72,7 @@ class Predictor:
             raise ValueError(f"providers must be a list of some of {', '.join(available)}, not {providers!r}")
         if reject_below is not None and not 0 <= reject_below <= 1:
             raise ValueError(f"reject_below must be a confidence from 0 to 1, not {reject_below}")
-        self._network = Network(load_model(model, sha256), threads, providers, memory_arena)
+        self._network = Network(load_model(model, sha256), threads, providers)
         self._preparation: Preparation | None = None  # opened for the first picture: `classify` needs none
         temperature, own_reject_below = read_confidence(self._network.file, self._network.metadata)
         self.temperature: Final = temperature

@@ -24,7 +24,6 @@ class Session:
         settings: tuple[Any, ...],
         file: ModelFile,
         providers: Sequence[str] = ("CPUExecutionProvider",),
-        memory_arena: bool = False,
         optimize: bool = True,
     ) -> None:
         """Open a session; `settings` are the arguments with which another process can open this subclass again.
@@ -39,7 +38,7 @@ class Session:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         # For tensors this small malloc is as fast as an arena, and returns memory to the system.
-        options.enable_cpu_mem_arena = memory_arena
+        options.enable_cpu_mem_arena = False
         if not optimize:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = 4  # errors below "fatal" are also raised as exceptions

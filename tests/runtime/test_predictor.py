@@ -147,9 +147,9 @@ def test_impossible_settings_are_refused(settings: dict[str, Any], values: str) 
         Predictor(**settings)
 
 
-@pytest.mark.parametrize("settings", [{"threads": 2}, {"memory_arena": True}])
-def test_settings_do_not_change_the_logits(settings: dict[str, Any], noise: NDArray[np.uint8]) -> None:
-    assert np.array_equal(Predictor(**settings).logits(noise), Predictor().logits(noise))
+def test_threads_do_not_change_the_logits(noise: NDArray[np.uint8]) -> None:
+    batch = np.tile(noise, (10, 1, 1))  # enough for two threads
+    assert np.array_equal(Predictor(threads=2).logits(batch), Predictor().logits(batch))
 
 
 def test_a_predictor_is_shown_with_its_model(artifacts: Path) -> None:
