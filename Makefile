@@ -47,7 +47,7 @@ test-slow: $(INSTALLED) ## Run the slow tests: training from scratch, full and r
 
 .PHONY: coverage
 coverage: $(INSTALLED) ## Measure the branch coverage of test and test-slow; fails under 98% (needs MNIST)
-	$(PYTEST) -m "not devices and not long" --cov --cov-report= --cov-report=json:coverage.json
+	$(PYTEST) -m "not devices and not reach and not long" --cov --cov-report= --cov-report=json:coverage.json
 	$(BIN)/python -m coverage report
 	@$(BIN)/python -c 'import json; share = json.load(open("coverage.json"))["totals"]["percent_branches_covered"]; \
 		print(f"Branches: {share:.2f}%; at least 98% is required."); raise SystemExit(share < 98)'
@@ -95,6 +95,22 @@ test-devices-x86: $(INSTALLED) .devices/oldest ## The x86 part of test-devices
 .devices/arm64: tests/devices/arm64.sh constraints.txt $(INSTALLED)
 	tests/devices/arm64.sh $@ $(BIN)/python
 	@touch $@
+
+.PHONY: test-reach
+test-reach: build-reach ## Build the examples in C++ (also for emulated ARM), Node and Python, and compare their answers
+	$(BIN)/python -m pytest tests/reach -m "reach or not reach"
+
+.PHONY: measure-reach
+measure-reach: build-reach ## Measure how much their answers differ, for docs/devices.md, and their speed
+	$(BIN)/python -m tests.reach.measure docs/reach.json
+
+.PHONY: build-reach
+build-reach: check-reach $(INSTALLED) .devices/arm64
+	tests/reach/build.sh .devices/reach $(BIN)/python
+
+.PHONY: check-reach
+check-reach:
+	@tests/reach/check.sh
 
 # The oldest numpy and onnxruntime that pyproject.toml allows.
 .devices/oldest: pyproject.toml $(INSTALLED)
