@@ -1,4 +1,4 @@
-"""The table in docs/devices.md of how much answers differ between devices, and the results that it shows."""
+"""The table in docs/devices.md of how much answers differ between devices and languages, and the results it shows."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +9,12 @@ from runtime.contract import ARTIFACTS, PREPARED_TOLERANCE
 from tools.markdown import table
 
 DEVICES = ARTIFACTS.parent / "docs" / "devices.json"
+REACH = ARTIFACTS.parent / "docs" / "reach.json"
 
 
 @dataclass(frozen=True)
 class DeviceResult:
-    """How far a device's answers are from the golden ones, over both models.
+    """How far the answers of a device, or of a program in another language, are from the golden ones, over both models.
 
     Of `pictures` golden pictures `other_answers` get another digit or rejection. The others are the largest
     differences: of a prepared pixel in grey levels, of a confidence, and of a logit of the golden images.
@@ -37,9 +38,10 @@ class DeviceResults:
     devices: tuple[DeviceResult, ...]
 
 
-def devices_table(path: Path = DEVICES) -> str:
-    """Return the largest differences from the golden answers on each device."""
-    results = load_results(path, DeviceResults)
+def devices_table(devices: Path = DEVICES, reach: Path = REACH) -> str:
+    """Return the largest differences from the golden answers on each device, in Python and in the other languages."""
+    results = [load_results(path, DeviceResults) for path in (devices, reach)]
+    machines = [describe_machine(part.machine) for part in results]
     return table(
         [
             "device",
@@ -54,14 +56,18 @@ def devices_table(path: Path = DEVICES) -> str:
             [
                 device.name,
                 f"{device.pictures - device.other_answers} of {device.pictures}",
-                str(device.prepared_levels),
-                *(f"{number:.1g}" for number in (device.confidence, device.int8_logit, device.float_logit)),
+                *map(_difference, (device.prepared_levels, device.confidence, device.int8_logit, device.float_logit)),
                 describe_versions(device.versions),
             ]
-            for device in results.devices
+            for part in results
+            for device in part.devices
         ],
-        "Golden pictures of both models, each read by `picture_to_digit.onnx` alone and by `Predictor.predict`, and "
-        "the logits of the golden images: the largest differences from the answers at export. A prepared pixel may "
-        f'differ by {PREPARED_TOLERANCE} level. Processors are emulated by qemu-user; "this processor" is '
-        f"{describe_machine(results.machine)}.",
+        "Golden pictures of both models, each read by `picture_to_digit.onnx` alone and by `Predictor.predict` or a "
+        "program of [examples/](../examples), and the logits of the golden images: the largest differences from the "
+        f"answers at export. A prepared pixel may differ by {PREPARED_TOLERANCE} level. Processors that are named are "
+        f"emulated by qemu-user; the others are {' and '.join(dict.fromkeys(machines))}.",
     )
+
+
+def _difference(largest: float) -> str:
+    return f"{largest:.1g}" if largest else "same bits"

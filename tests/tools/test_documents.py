@@ -24,6 +24,9 @@ DOCUMENTS = [
     "SECURITY.md",
     "docs/devices.md",
     "docs/command-line.md",
+    "examples/cpp/README.md",
+    "examples/node/README.md",
+    "examples/python_camera/README.md",
 ]
 
 
