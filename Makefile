@@ -30,7 +30,7 @@ $(EXPORT): pyproject.toml constraints.txt
 
 # The above, and the tools for the tests, the benchmark and the report.
 $(INSTALLED): $(EXPORT)
-	$(PIP) --editable '.[train,dev,report,bench]'
+	$(PIP) --editable '.[train,dev,report,bench,scale]'
 	@touch $@
 
 .PHONY: export
@@ -154,7 +154,7 @@ readme: $(INSTALLED) ## Regenerate the tables and pictures of README.md and docs
 	$(BIN)/python -m tools.examples docs/examples.png
 	$(BIN)/python -m tools.challenge_page docs/challenge.png
 	$(BIN)/python -m tools.pictures_page docs/pictures.png
-	$(BIN)/python -m tools.readme README.md docs/results.md docs/challenge.md docs/devices.md
+	$(BIN)/python -m tools.readme README.md docs/results.md docs/challenge.md docs/devices.md docs/scoring.md
 
 .PHONY: samples
 samples: $(INSTALLED) ## Redraw the sample pictures

@@ -7,6 +7,7 @@
     ├── ArtifactError        an exported file or folder cannot be read or replaced
     ├── CalibrationError     a calibration table is missing, damaged or another checkpoint's
     ├── CheckFailedError     a model fails a check of its export: budget, saturation, parity
+    ├── ScoringError         pictures to score cannot be listed, or a scoring cannot be started, resumed or finished
     └── BenchmarkError       an engine failed, or a file of results cannot be read
 
 Reading a model and predicting raise `runtime.errors`.
@@ -39,6 +40,10 @@ class CalibrationError(MnistEdgeError):
 
 class CheckFailedError(MnistEdgeError):
     """A model fails a check of its export: budget, saturation or parity. Nothing was replaced."""
+
+
+class ScoringError(MnistEdgeError):
+    """Pictures to score cannot be listed, or a scoring cannot be started, resumed or finished."""
 
 
 class BenchmarkError(MnistEdgeError):

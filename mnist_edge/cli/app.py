@@ -12,13 +12,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mnist_edge.cli import benchmark, compare, data, evaluate, exit_codes, export, inspect, predict, train
+from mnist_edge.cli import benchmark, compare, data, evaluate, exit_codes, export, inspect, predict, score, train
 
 _COMMANDS: dict[Callable[..., None], str] = {
     train.train: "train v2 --seed 1 --out runs/v2",
     export.calibrate: "calibrate runs/v2/checkpoint.safetensors",
     export.export: "export --checkpoint runs/v2/checkpoint.safetensors --out my-artifacts",
     predict.predict: "predict scan.png photos/ --top 3 --json",
+    score.score: "score photos/ digits/ --workers 8",
     evaluate.evaluate: "evaluate artifacts/v1/model.onnx v1 --data ~/mnist",
     benchmark.benchmark: "benchmark v2 --results v2.json --plot v2.png",
     compare.compare: "compare --seeds 3 --results compare.json",

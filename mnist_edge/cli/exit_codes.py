@@ -19,6 +19,7 @@ EXTRAS = {
     ),
     **dict.fromkeys(("ai_edge_litert", "ncnn", "openvino", "pnnx"), "bench"),
     "matplotlib": "report",
+    **dict.fromkeys(("fsspec", "pyarrow", "ray"), "scale"),
 }
 """The extra that installs each importable package which the base installation lacks."""
 

@@ -168,6 +168,21 @@ def image_progress(images: int, stderr: TextIO) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
+def score_progress(stderr: TextIO) -> Iterator[Callable[[int, int], None]]:
+    """Show the pictures that are scored: a bar on a terminal, else a line per percent."""
+    shown = -1
+    with _progress("pictures", stderr=stderr) as show:
+
+        def on_progress(done: int, pictures: int) -> None:
+            nonlocal shown
+            description, percent = f"{done:,}/{pictures:,}", done * 100 // pictures
+            show(description, done, pictures, f"pictures  {description}" if percent > shown else "")
+            shown = percent
+
+        yield on_progress
+
+
+@contextmanager
 def download_progress() -> Iterator[Callable[[str, int, int], None]]:
     """Show downloads: a bar on a terminal, else a line per file."""
     announced: set[str] = set()

@@ -15,7 +15,7 @@ from tests.conftest import Run
 from tools.markdown import fill
 from tools.readme import TABLES, accuracy_table, speed_table, summary_table, training_table
 
-PAGES = ("README.md", "docs/results.md", "docs/challenge.md", "docs/devices.md")
+PAGES = ("README.md", "docs/results.md", "docs/challenge.md", "docs/devices.md", "docs/scoring.md")
 DOCUMENTS = [
     *PAGES,
     "ARCHITECTURE.md",
@@ -129,7 +129,7 @@ def test_the_camera_loop_reads_a_steady_digit_once(root: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("target", "module", "arguments"),
     [
-        ("readme", "tools.readme", ["README.md", "docs/results.md", "docs/challenge.md", "docs/devices.md"]),
+        ("readme", "tools.readme", list(PAGES)),
         ("readme", "tools.challenge_page", ["docs/challenge.png"]),
         ("readme", "tools.pictures_page", ["docs/pictures.png"]),
         ("readme", "tools.examples", ["docs/examples.png"]),

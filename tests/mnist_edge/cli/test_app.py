@@ -21,7 +21,7 @@ COMMANDS = [
 def test_help_lists_every_command_and_the_exit_codes(run: Run) -> None:
     done = run("--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(COMMANDS) == 13
+    assert len(COMMANDS) == 14
     for command in COMMANDS:
         assert command in done.stdout
     shown = " ".join(done.stdout.split())
@@ -79,6 +79,8 @@ def test_a_document_of_another_shape_is_noticed(document: object, expected: bool
         ["benchmark", "--results", "tests"],
         ["inspect", "v1", "--json", "--mermaid"],
         ["report", "my-report"],
+        ["score", "photos"],
+        ["score", "photos", "digits", "--block", "0"],
     ],
 )
 def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:

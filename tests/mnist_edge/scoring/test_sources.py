@@ -1,0 +1,188 @@
+"""Listing and reading pictures: folders, patterns and columns of parquet files. Needs no Ray."""
+
+import itertools
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from pyarrow import parquet
+from pyarrow.fs import FSSpecHandler, PyFileSystem
+
+from mnist_edge.errors import ScoringError
+from mnist_edge.scoring import sources
+from mnist_edge.scoring.sources import Place, Source, Span, divide, list_spans, open_source, read_pictures
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in (
+        "b/2.png",
+        "b/10.JPG",
+        "b/notes.txt",
+        "b-2/1.webp",
+        "a.tif",
+        "c/d/e.pgm",
+        "c/f.parquet",
+        "photo [1].png",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    return tmp_path
+
+
+def names(source: str, folder: Path) -> list[str]:
+    return [str(Path(span.path).relative_to(folder)) for span in list_spans(open_source(source, None))]
+
+
+def test_a_folder_stands_for_the_images_below_it_in_order(folder: Path) -> None:
+    expected = ["a.tif", "b/10.JPG", "b/2.png", "b-2/1.webp", "c/d/e.pgm", "photo [1].png"]
+    assert names(str(folder), folder) == expected
+    spans = list(list_spans(open_source(str(folder), None)))
+    assert spans[0] == Span((folder / "a.tif").as_posix(), 5, 0, 1)
+
+
+def test_a_relative_path_is_listed_with_full_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    assert names("b", folder) == ["b/10.JPG", "b/2.png"]
+    assert names("*/*.png", folder) == ["b/2.png"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("b/*.png", ["b/2.png"]),
+        ("b*/*", ["b/10.JPG", "b/2.png", "b/notes.txt", "b-2/1.webp"]),
+        ("**/*.p?m", ["c/d/e.pgm"]),
+        ("*.[pt]*", ["a.tif", "photo [1].png"]),
+        ("b/2.png", ["b/2.png"]),
+        ("photo [1].png", ["photo [1].png"]),
+        ("b/notes.txt", ["b/notes.txt"]),
+        ("z*", []),
+    ],
+)
+def test_a_pattern_or_a_file_names_exactly_what_matches(folder: Path, pattern: str, expected: list[str]) -> None:
+    assert names(f"{folder}/{pattern}", folder) == expected
+
+
+def test_a_link_to_a_folder_above_is_not_followed(folder: Path) -> None:
+    (folder / "c" / "loop").symlink_to(folder / "c")
+    (folder / "c" / "other").symlink_to(folder / "b")
+    assert names(f"{folder}/c", folder) == ["c/d/e.pgm", "c/other/10.JPG", "c/other/2.png"]
+
+
+@pytest.mark.parametrize("location", ["nowhere", "nowhere/*.png", "moon://bucket/x", "s3://a b/x"])
+def test_a_source_that_is_not_there_is_an_error(tmp_path: Path, location: str) -> None:
+    with pytest.raises(ScoringError, match=r"there is nothing at|cannot be opened"):
+        list(list_spans(open_source(location if "://" in location else f"{tmp_path}/{location}", None)))
+
+
+def test_a_file_name_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xff.png")).touch()
+    with pytest.raises(ScoringError, match="whose name is not UTF-8"):
+        list(list_spans(open_source(str(tmp_path), None)))
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_blocks_hold_every_picture_once_in_order(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    rows, size = generator.integers(0, 30, generator.integers(0, 20)).tolist(), int(generator.integers(1, 12))
+    spans = [Span(str(index), 1, 0, count) for index, count in enumerate(rows)]
+    pictures = [
+        [(span.path, row) for span in block for row in range(span.first_row, span.first_row + span.pictures)]
+        for block in divide(iter(spans), size)
+    ]
+    everything = [(span.path, row) for span in spans for row in range(span.pictures)]
+    assert list(itertools.chain(*pictures)) == everything
+    assert [len(block) for block in pictures[:-1]] == [size] * (len(pictures) - 1 if pictures else 0)
+    assert all(0 < len(block) <= size for block in pictures[-1:])
+
+
+def test_files_are_read_in_order_and_missing_ones_are_told(folder: Path) -> None:
+    source = open_source(str(folder), None)
+    spans = list(list_spans(source)) * 10
+    (folder / "b" / "2.png").unlink()
+    contents = list(read_pictures(source, spans))
+    assert [name for name, _ in contents] == [span.path for span in spans]
+    assert contents[0] == (f"{folder}/a.tif", b"a.tif")
+    assert [content for name, content in contents if name.endswith("2.png")] == [contents[2][1]] * 10
+    assert str(contents[2][1]).startswith("the file cannot be read: ")
+
+
+def test_a_file_that_is_too_large_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MAX_FILE_BYTES", 5)
+    source = open_source(str(folder), None)
+    contents = dict(read_pictures(source, list(list_spans(source))))
+    assert contents[f"{folder}/a.tif"] == b"a.tif"
+    assert contents[f"{folder}/b/2.png"] == "the file has more than 5 bytes"
+
+
+class _BrokenStore(MemoryFileSystem):  # type: ignore[misc]
+    def isfile(self, _path: str) -> bool:
+        return True
+
+    def _open(self, path: str, *_arguments: Any, **_options: Any) -> Any:
+        raise FileNotFoundError(path) if "gone" in path else OSError("the store is down")
+
+
+def test_a_failing_store_is_no_fault_of_the_picture() -> None:
+    place = Place(PyFileSystem(FSSpecHandler(_BrokenStore(skip_instance_cache=True))), "/photos", "memory://")
+    source = Source(place, "", None)
+    ((name, content),) = read_pictures(source, [Span("/photos/gone.png", 1, 0, 1)])
+    assert name == "memory:///photos/gone.png"
+    assert str(content).startswith("the file cannot be read")
+    with pytest.raises(OSError, match="the store is down"):
+        list(read_pictures(source, [Span("/photos/1.png", 1, 0, 1)]))
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Return a parquet file of 250 rows in row groups of 100, with images in a column and in a struct."""
+    images = [b"%d" % index if index % 50 else None for index in range(250)]
+    columns = {
+        "image": images,
+        "photo": [{"bytes": image, "path": "x"} for image in images],
+        "many": [[image] for image in images],
+        "text": ["x"] * 250,
+        "number": list(range(250)),
+    }
+    path = tmp_path / "table.parquet"
+    parquet.write_table(pyarrow.table(columns), path, row_group_size=100)
+    return path
+
+
+@pytest.mark.parametrize("column", ["image", "photo.bytes"])
+@pytest.mark.parametrize(("first", "count"), [(0, 250), (0, 1), (99, 2), (100, 100), (130, 120), (249, 1), (17, 40)])
+def test_rows_of_parquet_files_are_read_exactly(table: Path, column: str, first: int, count: int) -> None:
+    source = open_source(str(table), column)
+    (span,) = list_spans(source)
+    assert span == Span(str(table), table.stat().st_size, 0, 250)
+    contents = list(read_pictures(source, [span._replace(first_row=first, pictures=count)]))
+    assert contents == [
+        (f"{table}#{row}", b"%d" % row if row % 50 else "the row has no image") for row in range(first, first + count)
+    ]
+
+
+@pytest.mark.parametrize("column", ["missing", "number", "text", "many", "photo", "photo.path"])
+def test_a_column_that_holds_no_images_is_refused(table: Path, column: str) -> None:
+    with pytest.raises(ScoringError, match=r"has no column '[\w.]+' of encoded images; it has image, photo\.bytes$"):
+        list(list_spans(open_source(str(table), column)))
+
+
+def test_parquet_files_are_taken_from_a_folder_if_asked(table: Path) -> None:
+    (table.parent / "picture.png").touch()
+    assert [span.path for span in list_spans(open_source(str(table.parent), "image"))] == [str(table)]
+    table.write_bytes(table.read_bytes()[:-9])
+    with pytest.raises(ScoringError, match="cannot be read as parquet"):
+        list(list_spans(open_source(str(table.parent), "image")))
+
+
+def test_a_parquet_file_that_has_changed_is_refused(table: Path) -> None:
+    source = open_source(str(table), "image")
+    spans = list(list_spans(source))
+    parquet.write_table(pyarrow.table({"image": [b"1"] * 250}), table)
+    with pytest.raises(ScoringError, match="has changed since"):
+        list(read_pictures(source, spans))
