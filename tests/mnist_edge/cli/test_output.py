@@ -27,12 +27,17 @@ def images() -> AbstractContextManager[Callable[..., None]]:
     return output.image_progress(3, sys.stderr)
 
 
+def scored() -> AbstractContextManager[Callable[..., None]]:
+    return output.score_progress(sys.stderr)
+
+
 @pytest.mark.parametrize(
     ("progress", "calls", "expected"),
     [
         (steps, [("v1",), ("v2",), ("v3",)], ("trainings", "done")),
         (images, [(), (), ()], ("images", "3/3")),
         (output.download_progress, [("t10k", 0, 100), ("t10k", 100, 100)], ("t10k", "100/100 bytes")),
+        (scored, [(0, 2_000), (2_000, 2_000)], ("pictures", "2,000/2,000")),
     ],
 )
 def test_a_terminal_gets_a_bar(
@@ -66,6 +71,7 @@ def test_without_a_step_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> Non
         (steps, [("v1",), ("v2",)], ["trainings  step 1/3  v1", "trainings  step 2/3  v2"]),
         (images, [(), ()], []),
         (output.download_progress, [("t10k", 0, 1_000), ("t10k", 9, 1_000)], ["downloading t10k (1,000 bytes)"]),
+        (scored, [(0, 900), (8, 900), (9, 900), (900, 900)], [f"pictures  {done}/900" for done in (0, 9, 900)]),
     ],
 )
 def test_a_pipe_gets_lines(
