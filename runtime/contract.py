@@ -4,13 +4,16 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
-ARTIFACTS: Final = Path(__file__).resolve().parent.parent / "artifacts"
-"""Folder of the packaged models, beside this package both in a checkout and in an installed wheel."""
+_BUNDLED: Final = Path(__file__).resolve().parent / "artifacts"
+ARTIFACTS: Final = _BUNDLED if _BUNDLED.is_dir() else _BUNDLED.parent.parent / "artifacts"
+"""Folder of the packaged models: in this package in a bundle, else beside it, in a checkout or an installed wheel."""
 MODELS: Final = ("v1", "v2")
 """Names of the packaged models; each has a folder in `ARTIFACTS`."""
 
 FLOAT_FILE: Final = "model.onnx"
 INT8_FILE: Final = "model.int8.onnx"
+DEFAULT_MODEL: Final = max((file.parent.name for file in ARTIFACTS.glob(f"*/{INT8_FILE}")), default=MODELS[-1])
+"""The packaged model whose name comes last: V2, or in a bundle its only model."""
 MANIFEST_FILE: Final = "manifest.json"
 GOLDEN_FILE: Final = "golden.npz"
 """Holds `GOLDEN_IMAGES`, and each model's logits for them, float32 `[N, 10]`, under the model's file name."""

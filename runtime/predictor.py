@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from .contract import IMAGE_SIZE, Reason
+from .contract import DEFAULT_MODEL, IMAGE_SIZE, Reason
 from .errors import ImageError
 from .images import ImageSource, read_picture
 from .loading import load_model, read_confidence
@@ -36,7 +36,7 @@ class Predictor:
 
     def __init__(
         self,
-        model: str | os.PathLike[str] = "v2",
+        model: str | os.PathLike[str] = DEFAULT_MODEL,
         *,
         threads: int = 1,
         providers: Sequence[str] = ("CPUExecutionProvider",),
@@ -48,7 +48,7 @@ class Predictor:
 
         Args:
             model: `"v1"` or `"v2"`, the packaged int8 models, or the path of an ONNX file or of a
-                folder that holds a `model.int8.onnx`.
+                folder that holds a `model.int8.onnx`; by default V2, or in a bundle its only model.
             threads: share batches of more than 32 images among this many threads.
             providers: ONNX Runtime's execution providers, in order of preference.
             reject: reject pictures that seem to show no digit. If False, only blank pictures are rejected: they show

@@ -1,0 +1,61 @@
+"""Predict digits in image files, or run the self-test, with this package alone: `python -m PACKAGE IMAGE...`."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+
+from . import Prediction, Predictor
+from .errors import ImageError, ModelError, SelftestError
+
+DONE, FAILED, REFUSED, NO_DIGIT = 0, 1, 3, 4
+"""The exit codes, those of `mnist-edge`; argparse exits with 2."""
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {__package__}",
+        description="Print the digit in each image file, or check that the model answers as where it was made.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the self-test, 4 an image shows no digit.",
+    )
+    parser.add_argument("image", nargs="+", help="image files, or the word selftest")
+    images: list[str] = parser.parse_args().image
+    try:
+        predictor = Predictor()
+        if images == ["selftest"]:
+            report = predictor.selftest()
+            print(f"passed; {report.images} golden images and {report.pictures} golden pictures are read as at export")
+            return DONE
+        return _predict(predictor, images)
+    except ModelError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return REFUSED if isinstance(error, SelftestError) else FAILED
+
+
+def _predict(predictor: Predictor, images: Iterable[str]) -> int:
+    """Print a line for each image; return the exit code."""
+    codes = {DONE}
+    for image in images:
+        try:
+            prediction = predictor.predict(image)
+        except ImageError as error:
+            print(f"error: {error}", file=sys.stderr)
+            codes.add(FAILED)
+        except ModuleNotFoundError as error:
+            if error.name != "PIL":
+                raise
+            print("error: opening image files needs Pillow; install it with: pip install pillow", file=sys.stderr)
+            return FAILED
+        else:
+            print(f"{image}: {_describe(prediction)}", flush=True)
+            codes.add(NO_DIGIT if prediction.rejection else DONE)
+    return FAILED if FAILED in codes else max(codes)
+
+
+def _describe(prediction: Prediction) -> str:
+    digit = f"{prediction.digit} ({prediction.confidence:.1%})"
+    return f"no digit ({prediction.rejection.detail}); best guess: {digit}" if prediction.rejection else digit
+
+
+if __name__ == "__main__":
+    sys.exit(main())
