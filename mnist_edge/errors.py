@@ -7,6 +7,7 @@
     ├── ArtifactError        an exported file or folder cannot be read or replaced
     ├── CalibrationError     a calibration table is missing, damaged or another checkpoint's
     ├── CheckFailedError     a model fails a check of its export: budget, saturation, parity
+    ├── BundleError          a bundle cannot have this name or version
     ├── ScoringError         pictures to score cannot be listed, or a scoring cannot be started, resumed or finished
     └── BenchmarkError       an engine failed, or a file of results cannot be read
 
@@ -40,6 +41,10 @@ class CalibrationError(MnistEdgeError):
 
 class CheckFailedError(MnistEdgeError):
     """A model fails a check of its export: budget, saturation or parity. Nothing was replaced."""
+
+
+class BundleError(MnistEdgeError):
+    """A bundle cannot have this name or version."""
 
 
 class ScoringError(MnistEdgeError):

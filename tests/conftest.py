@@ -18,6 +18,7 @@ from mnist_edge.data.mnist import Split, data_directory, load_split, missing_fil
 
 ROOT = Path(__file__).resolve().parent.parent
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Sealed = Callable[[Path], list[str | Path]]
 
 
 @pytest.fixture(scope="session")
@@ -120,3 +121,25 @@ def namespace() -> list[str]:
     if shutil.which("unshare") is None or subprocess.run([*unshare, "true"], check=False).returncode:
         pytest.skip("needs Linux with unprivileged user namespaces: sysctl kernel.unprivileged_userns_clone=1")
     return unshare
+
+
+@pytest.fixture(scope="session")
+def sealed(namespace: list[str]) -> Sealed:
+    """Return a function that returns the start of a command line, given a folder.
+
+    The command runs with all disks read-only, and without network, home folder, PATH, docstrings or assertions. It
+    exits with 99 if the folder can be written.
+    """
+    # Remount every writable file system read-only, in the command's mount namespace.
+    script = (
+        "while read -r _ path kind _; do case $kind in proc|sysfs|cgroup*|devpts|mqueue) ;; "
+        '*) mount -o remount,bind,ro "$path" 2>/dev/null || true ;; esac; done < /proc/mounts; '
+        'if touch "$0" 2>/dev/null; then exit 99; fi; exec "$@"'
+    )
+    environment = {"PATH": "/nowhere", "HOME": "/nowhere", "PYTHONOPTIMIZE": "2", "LANG": "C"}
+    variables = [f"{name}={value}" for name, value in environment.items()]
+
+    def seal(folder: Path) -> list[str | Path]:
+        return [*namespace, "--net", "sh", "-c", script, folder / "written", "/usr/bin/env", "-i", *variables]
+
+    return seal

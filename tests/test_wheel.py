@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Sealed
+
 
 @pytest.fixture(scope="module")
 def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -56,21 +58,10 @@ def test_predict_works_with_the_base_dependencies_only(installed: Path, samples:
 
 
 def test_predict_works_without_network_or_writable_disk(
-    namespace: list[str], installed: Path, samples: Path, tmp_path: Path
+    sealed: Sealed, installed: Path, samples: Path, tmp_path: Path
 ) -> None:
-    """All disks are read-only, and there is no network, home folder, PATH, docstrings or assertions."""
-    # Remount every writable file system read-only, in this command's mount namespace.
-    script = (
-        "while read -r _ path kind _; do case $kind in proc|sysfs|cgroup*|devpts|mqueue) ;; "
-        '*) mount -o remount,bind,ro "$path" 2>/dev/null || true ;; esac; done < /proc/mounts; '
-        'if touch "$0" 2>/dev/null; then exit 99; fi; exec "$@"'
-    )
-    environment = {"PATH": "/nowhere", "HOME": "/nowhere", "PYTHONOPTIMIZE": "2", "LANG": "C"}
-    python: list[str | Path] = [installed / "python", "-W", "error"]
-    program = [*python, installed / "mnist-edge", "predict", samples / "three-on-paper.png"]
-    command: list[str | Path] = [*namespace, "--net", "sh", "-c", script, tmp_path / "written", "/usr/bin/env", "-i"]
-    command += [f"{name}={value}" for name, value in environment.items()]
-    done = subprocess.run([*command, *program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    program = [installed / "python", "-W", "error", installed / "mnist-edge", "predict", samples / "three-on-paper.png"]
+    done = subprocess.run([*sealed(tmp_path), *program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert ": 3 (" in done.stdout
     assert not list(tmp_path.iterdir())

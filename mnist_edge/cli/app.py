@@ -12,12 +12,25 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mnist_edge.cli import benchmark, compare, data, evaluate, exit_codes, export, inspect, predict, score, train
+from mnist_edge.cli import (
+    benchmark,
+    bundle,
+    compare,
+    data,
+    evaluate,
+    exit_codes,
+    export,
+    inspect,
+    predict,
+    score,
+    train,
+)
 
 _COMMANDS: dict[Callable[..., None], str] = {
     train.train: "train v2 --seed 1 --out runs/v2",
     export.calibrate: "calibrate runs/v2/checkpoint.safetensors",
     export.export: "export --checkpoint runs/v2/checkpoint.safetensors --out my-artifacts",
+    bundle.bundle: "bundle v2 --name digit_reader --version 1.0 --out dist",
     predict.predict: "predict scan.png photos/ --top 3 --json",
     score.score: "score photos/ digits/ --workers 8",
     evaluate.evaluate: "evaluate artifacts/v1/model.onnx v1 --data ~/mnist",

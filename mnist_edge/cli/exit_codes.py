@@ -1,6 +1,6 @@
 """Exit codes, and what a user is told about each error."""
 
-from mnist_edge.errors import CheckFailedError, MnistEdgeError, UnknownNameError
+from mnist_edge.errors import BundleError, CheckFailedError, MnistEdgeError, UnknownNameError
 
 DONE, FAILED, USAGE, REFUSED, NO_DIGIT, BUG, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 70, 130, 143
 EXIT_CODES = {
@@ -17,6 +17,7 @@ EXTRAS = {
     **dict.fromkeys(
         ("google", "msgspec", "onnx", "onnxscript", "platformdirs", "safetensors", "torch", "torchvision"), "train"
     ),
+    **dict.fromkeys(("cyclonedx", "hatchling", "packageurl", "packaging"), "train"),
     **dict.fromkeys(("ai_edge_litert", "ncnn", "openvino", "pnnx"), "bench"),
     "matplotlib": "report",
     **dict.fromkeys(("fsspec", "pyarrow", "ray"), "scale"),
@@ -36,6 +37,7 @@ def explain(error: Exception) -> tuple[int, str]:
 
     codes = {
         UnknownNameError: USAGE,
+        BundleError: USAGE,
         CheckFailedError: REFUSED,
         SelftestError: REFUSED,
         MnistEdgeError: FAILED,

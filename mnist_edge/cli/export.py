@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mnist_edge.cli.data import load_split
-from mnist_edge.cli.options import BudgetOption, DataOption, JsonOption, OutOption, check_packaged
+from mnist_edge.cli.options import BudgetOption, DataOption, JsonOption, MaxBytesOption, OutOption, check_packaged
 from mnist_edge.cli.output import Output
 
 
@@ -37,7 +37,7 @@ def export(
     ] = None,
     out: OutOption = Path("artifacts"),
     max_parameters: BudgetOption = 25_000,
-    max_bytes: Annotated[int, typer.Option(metavar="N", min=1, help="Refuse int8 files over N bytes.")] = 100_000,
+    max_bytes: MaxBytesOption = 100_000,
     as_json: JsonOption = False,
 ) -> None:
     """Export checkpoints to ONNX: float, int8 and picture to digit. Nothing is replaced unless every check passes."""

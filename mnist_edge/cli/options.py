@@ -25,6 +25,7 @@ OutOption = Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="F
 BudgetOption = Annotated[
     int, typer.Option("--max-parameters", metavar="N", min=1, help="Refuse models of N or more parameters.")
 ]
+MaxBytesOption = Annotated[int, typer.Option("--max-bytes", metavar="N", min=1, help="Refuse int8 files over N bytes.")]
 
 
 def check_packaged(model: str) -> str:

@@ -21,7 +21,7 @@ COMMANDS = [
 def test_help_lists_every_command_and_the_exit_codes(run: Run) -> None:
     done = run("--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(COMMANDS) == 14
+    assert len(COMMANDS) == 15
     for command in COMMANDS:
         assert command in done.stdout
     shown = " ".join(done.stdout.split())
@@ -74,6 +74,8 @@ def test_a_document_of_another_shape_is_noticed(document: object, expected: bool
         ["train", "v1", "--out", "README.md"],
         ["train", "v1", "--seed", str(2**64)],
         ["evaluate", "x.safetensors", "--record"],
+        ["bundle", "v2", "--version", "1.0"],
+        ["bundle", "v2", "--name", "Digits", "--version", "1.0"],
         ["benchmark", "--training", "--plot", "x.png"],
         ["benchmark", "v9"],
         ["benchmark", "--results", "tests"],
