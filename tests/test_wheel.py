@@ -60,6 +60,7 @@ def test_predict_works_with_the_base_dependencies_only(installed: Path, samples:
 def test_predict_works_without_network_or_writable_disk(
     sealed: Sealed, installed: Path, samples: Path, tmp_path: Path
 ) -> None:
+    program: list[str | Path]
     program = [installed / "python", "-W", "error", installed / "mnist-edge", "predict", samples / "three-on-paper.png"]
     done = subprocess.run([*sealed(tmp_path), *program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

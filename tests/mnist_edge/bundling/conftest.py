@@ -36,6 +36,7 @@ def install(tmp_path_factory: pytest.TempPathFactory) -> Install:
         python = environment / "bin" / "python"
         (site,) = environment.glob("lib/python*/site-packages")
         (site / "packages.pth").write_text(f"{visible}\n")
+        pip: list[str | Path]
         pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "--no-index", "--no-deps", *wheels], check=True, env=device_environment())
         return python
