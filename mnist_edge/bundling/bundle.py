@@ -164,8 +164,8 @@ def _write(contents: Mapping[Path, bytes]) -> None:
         ArtifactError: one exists with other content.
     """
     missing = {path: content for path, content in contents.items() if not path.exists()}
-    for path in contents.keys() - missing.keys():
-        if path.read_bytes() != contents[path]:
+    for path, content in contents.items():
+        if path not in missing and path.read_bytes() != content:
             raise ArtifactError(f"{path} exists with other content. Choose another --version, or remove the file.")
     with ExitStack() as stack:
         for path, content in missing.items():

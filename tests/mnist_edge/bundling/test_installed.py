@@ -73,6 +73,15 @@ def test_a_bundle_needs_neither_this_project_nor_pillow(python: Path, tmp_path: 
         assert "ModuleNotFoundError" in run_python(python, "-c", f"import {absent}", cwd=tmp_path).stderr
 
 
+def test_the_example_of_the_page_about_devices_works(python: Path, root: Path, tmp_path: Path) -> None:
+    page = (root / "docs" / "devices.md").read_text("utf-8")
+    (example,) = (block for block in page.split("```python\n") if block.startswith("import digit_reader"))
+    code = example.partition("```")[0].replace("digit_reader", "reader_v2")
+    setup = "import numpy\nframe = numpy.zeros((50, 50, 3), numpy.uint8)\nframe[10:40, 24:27] = 255\n"
+    done = run_python(python, "-c", f"{setup}{code}print(prediction.digit)", cwd=tmp_path)
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
 def test_a_bundle_opens_image_files_if_pillow_is_there(
     python: Path, python_with_pillow: Path, samples: Path, tmp_path: Path
 ) -> None:
