@@ -3,6 +3,7 @@
 The steps, one module each:
 
     planes      look at the picture on at most 96 cells a side
+    sheet       find the sheet of paper in it, if there is one
     ink         find out whether ink is dark or bright, remove paper and shadows
     marks       find the digit among what is drawn
     digit       cut it out of the picture, set the width of its strokes, scale and center it
@@ -15,7 +16,7 @@ sizes, so the time hardly depends on the picture.
 
 from onnx import ModelProto
 from onnxscript import GraphBuilder, ir
-from onnxscript.ir.passes.common import RemoveUnusedNodesPass
+from onnxscript.ir.passes.common import CommonSubexpressionEliminationPass, RemoveUnusedNodesPass
 
 from export.picture.digit import SIZE, cut_out, own_pixels, set_stroke_width, to_box
 from export.picture.ink import find_ink, project
@@ -50,12 +51,12 @@ def preparation() -> ModelProto:
     ink = find_ink(op, view)
     marks = find_marks(op, ink.strokes)
     strokes, contrast = cut_out(op, opaque, inverted, view, ink, marks)
-    grown, stroke_width, aspect = set_stroke_width(op, strokes)
-    rejection = reject(op, project(op, ink, view), ink, marks, contrast, stroke_width, aspect)
+    digit = set_stroke_width(op, strokes)
+    rejection = reject(op, project(op, ink, view), ink, marks, contrast, digit)
     own, is_native = own_pixels(op, picture, view)
     rejection = op.Where(is_native, op.Cast([0], to=INT64), rejection)
-    digit = op.Cast(op.Where(is_native, own, to_box(op, grown)), to=UINT8)
-    prepared = op.Reshape(digit, [1, 1, SIZE, SIZE])
+    pixels = op.Cast(op.Where(is_native, own, to_box(op, digit)), to=UINT8)
+    prepared = op.Reshape(pixels, [1, 1, SIZE, SIZE])
 
     outputs = {
         PREPARED: (prepared, UINT8, [1, 1, SIZE, SIZE]),
@@ -64,7 +65,7 @@ def preparation() -> ModelProto:
         f"{STEP_PREFIX}ink": (ink.ink, FLOAT, None),
         f"{STEP_PREFIX}digit": (marks.kept, FLOAT, None),
         f"{STEP_PREFIX}strokes": (strokes, FLOAT, None),
-        f"{STEP_PREFIX}stroke_width": (grown, FLOAT, None),
+        f"{STEP_PREFIX}stroke_width": (digit.plane, FLOAT, None),
     }
     for name, (value, dtype, shape) in outputs.items():
         value.name, value.dtype = name, dtype
@@ -72,5 +73,6 @@ def preparation() -> ModelProto:
             value.shape = ir.Shape(shape)
         graph.outputs.append(value)
     model = ir.Model(graph, ir_version=_IR_VERSION)
+    CommonSubexpressionEliminationPass()(model)
     RemoveUnusedNodesPass()(model)
     return ir.to_proto(model)

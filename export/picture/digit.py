@@ -5,16 +5,18 @@ to the middle of 28×28 (Y. LeCun et al., "Gradient-based learning applied to do
 III.A).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from export.picture import operators as graph
-from export.picture.ink import COARSE, GRID, Ink, border_weights, project
+from export.picture.ink import COARSE, GRID, Ink, project
 from export.picture.marks import Marks
 from export.picture.operators import INT64, OpBuilder, Value, constant, ratio, total
 from export.picture.planes import View, look
 
 BOX_SIZE, SIZE = 20, 28
-DIGIT_GRID = 56
+DIGIT_GRID = 48
 """Cells a side of the grid on which strokes are widened and thinned."""
 
 _MARGIN = 4
@@ -23,6 +25,8 @@ _MAX_CELLS = 56
 """Limit of the view of the digit: its longer side has 28 to 56 cells, or is enlarged."""
 _GATE_STEEPNESS = 4.0
 """Ink fades out at the edge of the digit's cells."""
+_STRONG = 0.36
+"""A thin or pale stem is stronger."""
 _MIN_STROKE_WIDTH, _MAX_STROKE_WIDTH = 1.5, 4.2
 """Pixels of 28: the first and the last percent of MNIST's 60,000 training images."""
 _MAX_GROWTH = 3
@@ -39,19 +43,25 @@ def cut_out(op: OpBuilder, picture: Value, inverted: Value, view: View, ink: Ink
     """
     size = op.Shape(picture, start=0, end=2)
     cell = op.Mul(view.pixels, 1 / GRID)
-    start = op.Cast(op.Relu(op.Floor(op.Mul(op.Reshape(op.Sub(marks.first, 1.0), [2]), cell))), to=INT64)
-    stop = op.Cast(op.Ceil(op.Mul(op.Reshape(op.Add(marks.last, 1.0), [2]), cell)), to=INT64)
-    start = op.Min(start, op.Sub(size, 1))
-    close = look(op, picture, inverted, start, op.Max(op.Min(stop, size), op.Add(start, 1)), _MAX_CELLS)
+    to_start = op.Relu(op.Floor(op.Mul(op.Reshape(op.Sub(marks.first, 1.0), [2]), cell)))
+    to_stop = op.Ceil(op.Mul(op.Reshape(op.Add(marks.last, 1.0), [2]), cell))
+    start = op.Min(op.Add(view.start, op.Cast(to_start, to=INT64)), op.Sub(size, 1))
+    stop = op.Min(op.Add(view.start, op.Cast(to_stop, to=INT64)), size)
+    close = look(op, picture, inverted, start, op.Max(stop, op.Add(start, 1)), _MAX_CELLS)
 
-    cell = op.Mul(op.ReduceMax(close.pixels), 1 / (DIGIT_GRID - 2 * _MARGIN))
-    middle, half = op.Mul(close.pixels, 0.5), op.Mul(cell, (DIGIT_GRID - 1) / 2)
-    ends = op.Concat(op.Sub(middle, half), op.Add(middle, half), axis=0)
-    levels = _resample(op, project(op, ink, close), ends, close.block, -255.0)
-    ends = op.Add(ends, op.Tile(graph.as_float(op, start), [2]))
+    share = op.Div(close.pixels, op.ReduceMax(close.pixels))
+    cells = op.Cast(op.Max(op.Round(op.Mul(share, float(DIGIT_GRID - 2 * _MARGIN))), 1.0), to=INT64)
+    before = op.Div(op.Sub(DIGIT_GRID, cells), 2)
+    scaled = op.Resize(project(op, ink, close), None, None, cells, axes=[2, 3], mode="linear")
+    margins = op.Concat(before, op.Sub(op.Sub(DIGIT_GRID, cells), before), axis=0)
+    levels = op.Pad(scaled, margins, -255.0, [2, 3])
+
+    cell = op.Div(close.pixels, graph.as_float(op, cells))
+    corner = op.Sub(graph.as_float(op, op.Sub(close.start, view.start)), op.Mul(graph.as_float(op, before), cell))
+    on_view = op.Add(op.Mul(op.Unsqueeze(cell, [1]), graph.centers(op, DIGIT_GRID)), op.Unsqueeze(corner, [1]))
+    on_coarse = op.Div(on_view, op.Unsqueeze(op.Mul(view.pixels, 1 / COARSE), [1]))
     coarse = op.Concat(op.Add(ink.paper, ink.background), marks.kept, axis=1)
-    coarse = _resample(op, coarse, ends, op.Mul(view.pixels, 1 / COARSE), 0.0)
-    paper, gate = graph.halves(op, coarse, axis=1)
+    paper, gate = graph.halves(op, _interpolate(op, coarse, on_coarse), axis=1)
     strokes = op.Mul(op.Relu(op.Sub(levels, paper)), op.Clip(op.Mul(gate, _GATE_STEEPNESS), 0.0, 1.0))
 
     contrast = ratio(op, total(op, op.Mul(strokes, strokes)), total(op, strokes), 1e-3)
@@ -59,27 +69,24 @@ def cut_out(op: OpBuilder, picture: Value, inverted: Value, view: View, ink: Ink
     return full, contrast
 
 
-def _resample(op: OpBuilder, planes: Value, ends: Value, block: Value, outside: float) -> Value:
-    """Resample planes `[1, K, h, w]` with cells of `block` pixels on the digit's grid, linearly.
+def _interpolate(op: OpBuilder, planes: Value, positions: Value) -> Value:
+    """Return planes `[1, K, COARSE, COARSE]` at rows and columns `[2, n]`, in cells, linearly: `[1, K, n, n]`.
 
-    `ends` is where the middles of the grid's first and last cells lie, in pixels from the planes' corner: `[4]`.
+    Onnxruntime's Resize, which could crop as well, takes twice as long and ignores the region where sizes are equal.
     """
-    steps = op.Max(op.Sub(graph.as_float(op, op.Shape(planes, start=2, end=4)), 1.0), 1.0)
-    region = op.Div(op.Sub(op.Div(ends, op.Tile(block, [2])), 0.5), op.Tile(steps, [2]))
-    grid, mode = [DIGIT_GRID, DIGIT_GRID], "tf_crop_and_resize"
-    return op.Resize(
-        planes, region, None, grid, axes=[2, 3], mode="linear",
-        coordinate_transformation_mode=mode, extrapolation_value=outside,
-    )  # fmt: skip
+    inside = op.Unsqueeze(op.Clip(positions, 0.5, COARSE - 0.5), [2])
+    weights = op.Relu(op.Sub(1.0, op.Abs(op.Sub(graph.centers(op, COARSE), inside))))
+    rows, columns = graph.halves(op, weights)
+    return op.MatMul(op.MatMul(rows, planes), op.Transpose(columns, perm=[0, 2, 1]))
 
 
 def box(op: OpBuilder, plane: Value) -> tuple[Value, Value]:
-    """Return where the levels of at least half strength in the digit's grid begin and end, `[2, 1]` each.
+    """Return where the digit begins and ends on its grid, `[2, 1]` each: its cells of `_STRONG` times the full level.
 
-    Half of the strongest, where that is faint: which cells equal the strongest itself, rounding would decide.
+    Of the highest level, where that is lower: which cells equal the highest itself, rounding would decide.
     """
-    half = op.Min(op.Mul(op.ReduceMax(plane), 0.5), 127.0)
-    strong = graph.as_float(op, op.GreaterOrEqual(plane, half))
+    limit = op.Mul(op.Min(op.ReduceMax(plane), 254.0), _STRONG)
+    strong = graph.as_float(op, op.GreaterOrEqual(plane, limit))
     return graph.extent(op, op.Reshape(strong, [DIGIT_GRID, DIGIT_GRID]), DIGIT_GRID)
 
 
@@ -92,20 +99,27 @@ def stroke_width(op: OpBuilder, plane: Value) -> Value:
     return ratio(op, op.Mul(total(op, plane), 2.0), edges, 1.0)
 
 
-def set_stroke_width(op: OpBuilder, plane: Value) -> tuple[Value, Value, Value]:
-    """Widen or thin strokes that are out of MNIST's range to its end.
+class Digit(NamedTuple):
+    """A digit on its grid, its strokes as wide as MNIST's."""
 
-    Returns:
-        The digit on the same grid, its former strokes' width in pixels of 28, and its width as a multiple of its
-        height.
-    """
+    plane: Value  # [1, 1, DIGIT_GRID, DIGIT_GRID]
+    first: Value  # row and column where it begins, [2, 1]
+    last: Value  # those after its end
+    stroke_width: Value  # of its former strokes, in pixels of 28
+    aspect: Value  # its width by its height
+
+
+def set_stroke_width(op: OpBuilder, plane: Value) -> Digit:
+    """Widen or thin strokes that are out of MNIST's range to its end."""
     first, last = box(op, plane)
     length = op.Sub(last, first)
     height, width = graph.halves(op, length)
     pixel = op.Mul(op.ReduceMax(length, keepdims=0), 1 / BOX_SIZE)
     stroke = op.Div(stroke_width(op, plane), pixel)
     missing = op.Sub(op.Clip(stroke, _MIN_STROKE_WIDTH, _MAX_STROKE_WIDTH), stroke)
-    return grow(op, plane, op.Mul(op.Mul(missing, 0.5), pixel)), stroke, op.Div(width, height)
+    distance = op.Mul(op.Mul(missing, 0.5), pixel)
+    grown, moved_first, moved_last = grow(op, plane, distance), op.Sub(first, distance), op.Add(last, distance)
+    return Digit(grown, moved_first, moved_last, stroke, op.Div(width, height))
 
 
 def grow(op: OpBuilder, plane: Value, distance: Value) -> Value:
@@ -118,16 +132,16 @@ def grow(op: OpBuilder, plane: Value, distance: Value) -> Value:
     return op.Mul(grown, sign)
 
 
-def to_box(op: OpBuilder, plane: Value) -> Value:
+def to_box(op: OpBuilder, digit: Digit) -> Value:
     """Scale a digit to 20 pixels and lay it into 28×28, its center of mass in the middle: `[28, 28]`, whole levels.
 
     It is moved by whole pixels, as MNIST's digits were, and kept inside where its mass lies far to one side.
     """
-    first, last = box(op, plane)
+    first, last = digit.first, digit.last
     length = op.Sub(last, first)
     step = op.Mul(op.ReduceMax(length), 1 / BOX_SIZE)
     inside = graph.box_mask(op, DIGIT_GRID, first, last)
-    cropped = op.Mul(op.Reshape(plane, [DIGIT_GRID, DIGIT_GRID]), inside)
+    cropped = op.Mul(op.Reshape(digit.plane, [DIGIT_GRID, DIGIT_GRID]), inside)
     middle = op.Div(op.Sub(graph.center_of_mass(op, cropped, DIGIT_GRID), first), step)
     free = op.Sub(float(SIZE), op.Max(op.Round(op.Div(length, step)), 1.0))
     place = op.Min(op.Relu(op.Round(op.Sub(SIZE / 2 + 0.5, middle))), free)
@@ -146,7 +160,7 @@ def own_pixels(op: OpBuilder, picture: Value, view: View) -> tuple[Value, Value]
     """
     pixels = op.Resize(op.Unsqueeze(view.planes, [0]), None, None, [SIZE, SIZE], axes=[2, 3], mode="linear")
     grey = op.Round(op.ReduceMean(op.Slice(pixels, [0], [3], [1]), [0, 1], keepdims=0))
-    border = border_weights(op, SIZE)
+    border = graph.border_weights(op, SIZE)
     is_bright = graph.as_float(op, op.Greater(total(op, op.Mul(grey, border)), 127.5))
     own = op.Abs(op.Sub(grey, op.Mul(is_bright, 255.0)))
     shown = graph.as_float(op, op.Greater(own, 0.0))

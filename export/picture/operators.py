@@ -82,6 +82,12 @@ def extent(op: OpBuilder, mask: Value, side: int) -> tuple[Value, Value]:
     return op.Sub(float(side), to_first), last
 
 
+def border_weights(op: OpBuilder, side: int) -> Value:
+    """Return the weights `[side, side]` that give the mean of the outermost cells."""
+    inner = np.zeros((side - 2, side - 2))
+    return constant(op, f"border_{side}", np.pad(inner, 1, constant_values=1 / (4 * side - 4)))
+
+
 def centers(op: OpBuilder, side: int) -> Value:
     """Return the middles of the cells of an axis, 0.5 and so on: `[side]`."""
     return constant(op, f"centers_{side}", np.arange(side) + 0.5)

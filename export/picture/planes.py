@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from export.picture.operators import FLOAT, UINT8, OpBuilder, Value, as_float, halves
+from export.picture.operators import UINT8, OpBuilder, Value, as_float, halves
 
 _DECIDED_LEVELS = 72.0
 """From mid-grey: a column whose ends differ by more is told to be dark or bright."""
@@ -14,6 +14,7 @@ class View(NamedTuple):
     """A part of a picture on a grid of cells, each the mean of a block of pixels."""
 
     planes: Value  # [C, h, w]
+    start: Value  # first row and column, int64 [2]
     cells: Value  # h and w, int64 [2]
     block: Value  # height and width of a cell in pixels, float32 [2]
     pixels: Value  # height and width of all cells in pixels, float32 [2]
@@ -26,18 +27,16 @@ def lay_on_paper(op: OpBuilder, picture: Value) -> Value:
     """
     height, width, channels = op.Split(op.Shape(picture), num_outputs=3, axis=0, _outputs=3)
     rows = op.Mul(height, op.Div(channels, 4))  # all with four channels, none with fewer
-    area = op.Mul(rows, width)
+    part = op.Slice(picture, [0], rows, [0])
     # Planes one after the other: arithmetic on interleaved channels takes ten times as long.
-    by_pixel = op.Reshape(op.Slice(picture, [0], rows, [0]), op.Concat(area, channels, axis=0), allowzero=1)
-    planes = op.Cast(op.Reshape(op.Transpose(by_pixel, perm=[1, 0]), op.Mul(area, channels), allowzero=1), to=FLOAT)
-    alpha = op.Slice(planes, op.Mul(area, 3), op.Mul(area, 4), [0])
-    rgb = op.Reshape(op.Slice(planes, [0], op.Mul(area, 3), [0]), op.Concat([3], area, axis=0), allowzero=1)
+    pixels = op.Reshape(part, op.Concat(op.Mul(rows, width), channels, axis=0), allowzero=1)
+    planes = as_float(op, op.Transpose(pixels, perm=[1, 0]))
+    rgb, alpha = op.Slice(planes, [0], [3], [0]), op.Slice(planes, [-1], [4], [0])
     on_white = op.Sub(255.0, op.Mul(op.Sub(255.0, rgb), op.Mul(alpha, 1 / 255)))
     darkest = op.ReduceMin(op.Concat(op.Reshape(on_white, [-1]), [255.0], axis=0))
     less = op.Where(op.Greater(darkest, _LEAST_INK), op.Sub(255.0, alpha), 0.0)
-    laid = op.Cast(op.Round(op.Concat(op.Reshape(op.Sub(on_white, less), [-1]), alpha, axis=0)), to=UINT8)
-    by_channel = op.Reshape(laid, op.Concat([4], area, axis=0), allowzero=1)
-    done = op.Reshape(op.Transpose(by_channel, perm=[1, 0]), op.Concat(rows, width, channels, axis=0), allowzero=1)
+    laid = op.Cast(op.Round(op.Concat(op.Sub(on_white, less), alpha, axis=0)), to=UINT8)
+    done = op.Reshape(op.Transpose(laid, perm=[1, 0]), op.Shape(part), allowzero=1)
     return op.Concat(done, op.Slice(picture, rows, height, [0]), axis=0)
 
 
@@ -57,7 +56,7 @@ def inverted_columns(op: OpBuilder, picture: Value) -> Value:
 def look(op: OpBuilder, picture: Value, inverted: Value, start: Value, stop: Value, max_cells: int) -> View:
     """Average a rectangle of a picture over equal blocks, so that no side has more than `max_cells` cells.
 
-    Rows and columns at the end that fill no block are left out, less than a cell's.
+    Rows and columns that fill no block are left out, less than half a cell at each end.
 
     Args:
         op: builds the graph.
@@ -71,15 +70,18 @@ def look(op: OpBuilder, picture: Value, inverted: Value, start: Value, stop: Val
     block = op.Min(size, op.Div(op.Add(op.ReduceMax(size), max_cells - 1), max_cells))
     cells = op.Div(size, block)
     pixels = op.Mul(cells, block)
+    start = op.Add(start, op.Div(op.Sub(size, pixels), 2))
     end = op.Add(start, pixels)
-    part = as_float(op, op.Slice(picture, start, end, [0, 1]))
+    part = op.Slice(picture, start, end, [0, 1])
     (rows, columns), (row_pixels, column_pixels) = halves(op, cells), halves(op, block)
     channels = op.Shape(part, start=2, end=3)
-    # Means over the first axes of large pieces are fast; over the last axis they take ten times as long.
-    strips = op.ReduceMean(op.Reshape(part, op.Concat(rows, row_pixels, [-1], axis=0)), [1], keepdims=0)
-    upright = op.Transpose(op.Reshape(strips, op.Concat(rows, [-1], channels, axis=0)), perm=[1, 2, 0])
+    # Sums over the first axes of large pieces are fast; over the last axis they take ten times as long.
+    ones = op.Expand(op.Cast([1], to=UINT8), op.Concat([1], row_pixels, axis=0))
+    strips = op.MatMulInteger(ones, op.Reshape(part, op.Concat(rows, row_pixels, [-1], axis=0)))
+    upright = op.Transpose(op.Reshape(as_float(op, strips), op.Concat(rows, [-1], channels, axis=0)), perm=[1, 2, 0])
     flips = op.Slice(inverted, op.Slice(start, [1], [2]), op.Slice(end, [1], [2]), [0])
-    upright = op.Abs(op.Sub(upright, flips))
-    means = op.ReduceMean(op.Reshape(upright, op.Concat(columns, column_pixels, [-1], axis=0)), [1], keepdims=0)
-    planes = op.Transpose(op.Reshape(means, op.Concat(columns, channels, [-1], axis=0)), perm=[1, 2, 0])
-    return View(planes, cells, as_float(op, block), as_float(op, pixels))
+    upright = op.Abs(op.Sub(upright, op.Mul(flips, as_float(op, row_pixels))))
+    sums = op.ReduceSum(op.Reshape(upright, op.Concat(columns, column_pixels, [-1], axis=0)), [1], keepdims=0)
+    planes = op.Transpose(op.Reshape(sums, op.Concat(columns, channels, [-1], axis=0)), perm=[1, 2, 0])
+    planes = op.Div(planes, as_float(op, op.Mul(row_pixels, column_pixels)))
+    return View(planes, start, cells, as_float(op, block), as_float(op, pixels))

@@ -3,6 +3,7 @@
 Each limit rejects at most 0.2 % of digits drawn by code and of digits made of MNIST's training images.
 """
 
+from export.picture.digit import Digit
 from export.picture.ink import Ink
 from export.picture.marks import Marks
 from export.picture.operators import INT64, OpBuilder, Value, as_float, ratio, total
@@ -10,13 +11,15 @@ from runtime.contract import Reason
 
 _MIN_INK = 12.0  # levels that the strongest ink on the grid is above paper
 _MIN_CORRELATION = 0.2
-_MIN_SIGNAL_TO_NOISE = 3.0  # contrast of the strokes by the paper's noise
-_MAX_STROKE_WIDTH = 7.0  # pixels of 28
-_MIN_EVIDENCE = 0.15
-_MAX_EDGE_SHARE = 0.95
+_MIN_SIGNAL_TO_NOISE = 5.2  # contrast of the strokes by the paper's noise
+_MAX_STROKE_WIDTH = 6.5  # pixels of 28
+_MIN_EVIDENCE = 0.45
+_MAX_BORDER_SHARE = 0.7  # of a digit cropped on all sides
+_STRIP_BORDER_SHARE = 0.24  # a side of the picture
+_MAX_STRIP = 14.0  # cells of GRID; a digit that covers a side is thicker
 _MAX_RIVAL = 0.4  # prominence of the next mark by the main one's
-_MIN_MAIN_SHARE = 0.5  # mass of the main mark by the digit's
-_MAX_ASPECT = 1.9  # width by height
+_MIN_MAIN_SHARE = 0.6  # mass of the main mark by the digit's
+_MAX_ASPECT = 1.65  # width by height
 _END = 1 << 31  # of an axis of any length
 
 
@@ -34,9 +37,7 @@ def correlation(op: OpBuilder, plane: Value) -> Value:
     return ratio(op, op.Mul(op.Add(*products), 0.5), variance, 1e-3)
 
 
-def reject(
-    op: OpBuilder, levels: Value, ink: Ink, marks: Marks, contrast: Value, stroke_width: Value, aspect: Value
-) -> Value:
+def reject(op: OpBuilder, levels: Value, ink: Ink, marks: Marks, contrast: Value, digit: Digit) -> Value:
     """Return the code of the first `Reason` that applies, or 0: int64 `[1]`.
 
     Args:
@@ -45,22 +46,24 @@ def reject(
         ink: of this view.
         marks: of this ink.
         contrast: of the digit's strokes to paper, levels.
-        stroke_width: of the digit, pixels of 28.
-        aspect: width of the digit by its height.
+        digit: cut out of the picture.
     """
     excess = {
         Reason.BLANK: [op.Sub(_MIN_INK, op.ReduceMax(ink.ink, keepdims=0))],
         Reason.NOISE: [
             op.Sub(_MIN_CORRELATION, correlation(op, levels)),
             op.Sub(op.Mul(op.Max(ink.noise, 0.5), _MIN_SIGNAL_TO_NOISE), contrast),
-            op.Sub(stroke_width, _MAX_STROKE_WIDTH),
+            op.Sub(digit.stroke_width, _MAX_STROKE_WIDTH),
         ],
         Reason.UNCLEAR: [op.Sub(_MIN_EVIDENCE, op.Abs(ink.evidence))],
-        Reason.EDGE: [op.Sub(marks.edge_share, _MAX_EDGE_SHARE)],
+        Reason.EDGE: [
+            op.Sub(marks.border_share, _MAX_BORDER_SHARE),
+            op.Min(op.Sub(marks.border_share, _STRIP_BORDER_SHARE), op.Sub(_MAX_STRIP, marks.thickness)),
+        ],
         Reason.SEVERAL_MARKS: [
             op.Sub(marks.rival, _MAX_RIVAL),
             op.Sub(_MIN_MAIN_SHARE, marks.main_share),
-            op.Sub(aspect, _MAX_ASPECT),
+            op.Sub(digit.aspect, _MAX_ASPECT),
         ],
     }
     margins = [op.Reshape(op.Max(*values), [1]) for values in excess.values()]

@@ -6,7 +6,7 @@ from scipy import ndimage
 from skimage.filters import threshold_isodata
 
 from export.picture import ink as ink_module
-from export.picture.ink import COARSE, GRID, border_weights, find_ink, find_paper, project
+from export.picture.ink import COARSE, GRID, find_ink, find_paper, project
 from export.picture.operators import OpBuilder, Value
 from mnist_edge.data.drawing import Pixels, draw_digit, to_uint8
 from tests.export.picture.tracing import Array, Levels, traced, whole_view
@@ -159,16 +159,8 @@ def test_noise_is_the_papers_deviation(deviation: int, digit: int) -> None:
     share = drawn(digit)
     noise = np.random.default_rng(digit).normal(0, deviation, share.shape)
     result = find(to_uint8(painted(share, (213,), (60,)) + noise))
-    assert deviation < result.noise < 1.15 * deviation + 0.8  # the faint edges of strokes add to it
+    # What is darker than the paper's level is cut off, and the faint edges of strokes add to it: measured 0.78 to 1.22.
+    assert 0.75 * deviation < result.noise < 1.25 * deviation
     paper = result.ink.squeeze()[share.squeeze() == 0]
     assert (paper <= result.background).mean() > 0.95
     assert (paper <= result.background / 2).mean() < 0.95
-
-
-@pytest.mark.parametrize("side", [28, 32])
-def test_border_weights_give_the_mean_of_the_border(side: int) -> None:
-    plane = np.random.default_rng(0).uniform(0, 255, (side, side)).astype(np.float32)
-    border = np.concatenate([plane[0], plane[-1], plane[1:-1, 0], plane[1:-1, -1]])
-    weights = traced(lambda op, levels: op.Mul(levels, border_weights(op, side)))(plane)
-    assert weights.sum() == pytest.approx(border.mean(), rel=1e-5)
-    assert plane.mean() != pytest.approx(border.mean(), rel=1e-3)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from export.picture import marks as marks_module
 from export.picture import rejection
 from export.picture.ink import COARSE, GRID
-from export.picture.marks import find_marks, label, sum_by_label
+from export.picture.marks import _measure, find_marks, label, sum_by_label
 from mnist_edge.data.drawing import draw_digit
 from tests.export.picture.tracing import Array, Levels, traced
 
@@ -100,9 +101,32 @@ def test_sums_by_label_are_scipys() -> None:
     values = generator.uniform(0, 255, (3, labels.size)).astype(np.float32)
     sums = traced(lambda op, names, values: sum_by_label(op, names, values, 3))(labels, values)
     everywhere = np.arange(labels.size)
-    for ours, kind in zip(sums, values, strict=True):
+    for ours, kind in zip(sums.T, values, strict=True):
         assert ours == pytest.approx(ndimage.sum_labels(kind, labels, everywhere), rel=1e-5)
-    assert sums[0] != pytest.approx(sums[1], rel=1e-1)
+    assert sums[:, 0] != pytest.approx(sums[:, 1], rel=1e-1)
+
+
+def test_marks_are_measured_as_by_numpy() -> None:
+    generator = np.random.default_rng(0)
+    weight = (generator.uniform(0, 255, (COARSE, COARSE)) * (generator.random((COARSE, COARSE)) < 0.2)).astype(
+        np.float32
+    )
+    weight[0, 0] = 0
+    labels = labels_of(weight > 0)
+    names, mass, near, center, variance = traced(_measure)(labels.ravel(), weight[None, None])
+    assert len(set(names)) == marks_module._COUNT < len(np.unique(labels))
+    cells = np.indices((COARSE, COARSE)) + 0.5
+    nearness = np.prod(1 - (cells / (COARSE / 2) - 1) ** 2, axis=0)  # 1 in the middle, 0 at the edges
+    for number, name in enumerate(names):
+        of_mark = weight * (labels == name)
+        assert mass[number] == pytest.approx(of_mark.sum(), rel=1e-4)
+        assert near[number] == pytest.approx(np.average(nearness, weights=of_mark), rel=1e-4)
+        means = [np.average(axis, weights=of_mark) for axis in cells]
+        squares = [np.average((axis - mean) ** 2, weights=of_mark) for axis, mean in zip(cells, means, strict=True)]
+        assert center[number] == pytest.approx(means, rel=1e-4)
+        assert variance[number] == pytest.approx(squares, abs=1e-2)
+    near_mass = ndimage.sum_labels(weight * nearness, labels, np.arange(1, labels.max() + 1))
+    assert set(names) == set(np.argsort(near_mass)[-len(names) :] + 1)
 
 
 def line(start: Point, stop: Point, width: float = 4, level: float = 200) -> Levels:
@@ -179,11 +203,13 @@ def test_further_strokes_of_a_digit_are_kept(strokes: list[tuple[Point, Point]])
     assert np.array_equal(find(digit[None, None]).kept[0, 0] > 0, coarse(digit))
 
 
-def test_a_stem_that_is_dropped_is_a_rival() -> None:
+@pytest.mark.parametrize(("gap", "is_kept"), [(6, True), (8, False), (16, False)])
+def test_a_stem_is_kept_or_a_rival(gap: int, is_kept: bool) -> None:
     bowl = [((10, 26), (10, 38)), ((10, 26), (20, 26)), ((20, 26), (20, 38)), ((10, 38), (20, 38))]
-    nine = np.maximum.reduce([line(*ends) for ends in [*bowl, ((26, 38), (54, 38))]])
+    nine = np.maximum.reduce([line(*ends) for ends in [*bowl, ((20 + gap, 38), (60, 38))]])
     marks = find(nine[None, None])
-    assert marks.rival > rejection._MAX_RIVAL
+    assert np.array_equal(marks.kept[0, 0] > 0, coarse(nine)) == is_kept
+    assert (marks.rival == 0) if is_kept else (marks.rival > rejection._MAX_RIVAL)
 
 
 def test_the_more_central_of_two_equal_marks_is_kept() -> None:
@@ -202,10 +228,23 @@ def test_a_second_mark_is_a_stroke_or_a_rival(gap: int, is_rival: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("strokes", "share"), [(line((0, 0), (0, 64)), 1), (line((0, 0), (64, 0)), 1), (digit_at(*MIDDLE), 0)]
+    ("strokes", "share", "thickness"),
+    [
+        (line((0, 0), (0, 64)), 31 / 124, 2),  # the first cell is never ink
+        (line((2, 0), (2, 64)), 33 / 124, 4),
+        (line((0, 0), (64, 0), 12), 35 / 124, 6),
+        (line((32, 0), (32, 40)), 2 / 124, 4),
+        (line((32, 10), (32, 50)), 0, 4),
+        (digit_at(*MIDDLE), 0, 20),
+    ],
 )
-def test_edge_share_is_the_part_of_a_side_that_is_covered(strokes: Levels, share: float) -> None:
-    assert find(strokes[None, None]).edge_share == pytest.approx(share, abs=0.05)
+def test_border_share_is_of_the_outermost_cells(strokes: Levels, share: float, thickness: int) -> None:
+    marks = find(strokes[None, None])
+    covered = coarse(strokes)
+    covered[0, 0] = covered[1:-1, 1:-1] = False
+    assert marks.border_share == pytest.approx(covered.sum() / (4 * COARSE - 4), abs=1e-5)
+    assert marks.border_share == pytest.approx(share, abs=1e-5)
+    assert marks.thickness == thickness
 
 
 def test_no_strokes_make_no_mark() -> None:

@@ -98,6 +98,15 @@ def test_center_of_mass_is_scipys(side: int) -> None:
     assert np.isfinite(run(np.zeros((side, side), np.float32))).all()
 
 
+@pytest.mark.parametrize("side", [28, 32])
+def test_border_weights_give_the_mean_of_the_border(side: int) -> None:
+    plane = np.random.default_rng(0).uniform(0, 255, (side, side)).astype(np.float32)
+    border = np.concatenate([plane[0], plane[-1], plane[1:-1, 0], plane[1:-1, -1]])
+    weights = traced(lambda op, levels: op.Mul(levels, operators.border_weights(op, side)))(plane)
+    assert weights.sum() == pytest.approx(border.mean(), rel=1e-5)
+    assert plane.mean() != pytest.approx(border.mean(), rel=1e-3)
+
+
 def test_between_excludes_both_ends() -> None:
     positions, first, last = (np.array(values, np.float32) for values in ([1, 1.5, 2, 2.5, 3], [1.5], [2.5]))
     assert traced(operators.between)(positions, first, last).tolist() == [0, 0, 1, 0, 0]

@@ -27,9 +27,10 @@ def nothing(picture: Pixels) -> Levels:
 
 
 def block_means(picture: Pixels, block: tuple[int, int]) -> Levels:
-    """Return NumPy's means of whole blocks of `[H, W, C]`: `[C, H // block, W // block]`."""
+    """Return NumPy's means of whole blocks in the middle of `[H, W, C]`: `[C, H // block, W // block]`."""
     cells = [picture.shape[axis] // block[axis] for axis in range(2)]
-    whole = picture[: cells[0] * block[0], : cells[1] * block[1]].astype(np.float64)
+    top, left = (picture.shape[axis] % block[axis] // 2 for axis in range(2))
+    whole = picture[top : top + cells[0] * block[0], left : left + cells[1] * block[1]].astype(np.float64)
     means: Levels = whole.reshape(cells[0], block[0], cells[1], block[1], -1).mean(axis=(1, 3), dtype=np.float32)
     return np.moveaxis(means, 2, 0)
 
@@ -45,6 +46,7 @@ def test_a_view_has_the_means_of_whole_blocks(shape: tuple[int, int], channels: 
     assert view.planes.shape == (channels, *view.cells)
     assert max(view.cells) <= MAX_CELLS
     assert view.block.tolist() == list(block)
+    assert view.start.tolist() == [length % each // 2 for length, each in zip(shape, block, strict=True)]
     assert view.pixels.tolist() == [cells * length for cells, length in zip(view.cells, block, strict=True)]
 
 
@@ -65,8 +67,21 @@ def test_a_view_of_a_part_is_that_of_its_pixels(start: tuple[int, int], stop: tu
     picture = random_picture(480, 640, 3)
     part = picture[start[0] : stop[0], start[1] : stop[1]]
     view = look_at(picture, nothing(picture), np.array(start), np.array(stop))
-    for ours, expected in zip(view, look_at_all(part, nothing(part)), strict=True):
-        assert ours == pytest.approx(expected, abs=1e-3)
+    of_part = look_at_all(part, nothing(part))
+    expected = of_part._replace(start=of_part.start + start)
+    for ours, value in zip(view, expected, strict=True):
+        assert ours == pytest.approx(value, abs=1e-3)
+
+
+@pytest.mark.parametrize("side", [97, 100, 191, 300, 500])
+def test_rows_that_fill_no_block_are_left_out_at_both_ends(side: int) -> None:
+    turned, picture = (random_picture(side, side, 1)[::step, ::step] for step in (-1, 1))
+    view, of_turned = (look_at_all(each, nothing(each)) for each in (picture, turned))
+    left_out = [view.start, side - view.start - view.pixels.astype(int)]
+    assert np.ptp(left_out, axis=0).max() <= 1  # as many at the end as at the start, or one more
+    assert 2 * max(map(max, left_out)) <= view.block[0]
+    if np.ptp(left_out) == 0:
+        assert view.planes[:, ::-1, ::-1] == pytest.approx(of_turned.planes, abs=1e-3)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

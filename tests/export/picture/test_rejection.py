@@ -61,11 +61,26 @@ def on_paper(share: Array, contrast: float = 200, deviation: float = 0) -> Pixel
     return to_uint8(220 - contrast * share + noise)[..., None]
 
 
-def strip(rows: int) -> Pixels:
+def strip(rows: int, width: int = 5) -> Pixels:
     """Return paper with a dark strip along the left edge, from the top down."""
     share = np.zeros((64, 64))
-    share[:rows, :5] = 1
+    share[:rows, :width] = 1
     return on_paper(share)
+
+
+def two_strokes(length: int) -> Array:
+    """Return two upright strokes side by side, one 40 pixels long and one of another length."""
+    share = np.zeros((64, 64))
+    share[12:52, 26:30] = share[52 - length : 52, 34:38] = 1
+    return share
+
+
+def ring(height: int, width: int) -> Array:
+    """Return an upright frame in the middle."""
+    rows, columns = np.abs(np.indices((64, 64)) - 31.5)
+    inside, hole = (np.maximum(rows / (height / 2 - cut), columns / (width / 2 - cut)) < 1 for cut in (0, 4))
+    share: Array = (inside & ~hole).astype(np.float64)
+    return share
 
 
 def square(side: int, hollow: int = 0) -> Pixels:
@@ -95,9 +110,12 @@ PAIRS: dict[str, tuple[Reason, Pixels, Pixels]] = {
     "a second digit": (
         Reason.SEVERAL_MARKS,
         on_paper(np.hstack([ink(3), ink(8)])),
-        on_paper(np.hstack([ink(3), np.pad(ink(8, 20), 22)])),
+        on_paper(np.hstack([ink(3), np.pad(ink(8, 12), 26)])),
     ),
+    "two strokes of the same length": (Reason.SEVERAL_MARKS, on_paper(two_strokes(40)), on_paper(two_strokes(20))),
+    "a wide ring": (Reason.SEVERAL_MARKS, on_paper(ring(24, 44)), on_paper(ring(24, 36))),
     "a strip along an edge": (Reason.EDGE, strip(63), strip(56)),
+    "a line along an edge": (Reason.EDGE, strip(64, 8), strip(64, 20)),
     "as much dark as bright": (Reason.UNCLEAR, on_paper(SQUARES), on_paper(SQUARES * ink(0))),
 }
 
