@@ -66,7 +66,7 @@ def nine(pen: float, stem_pen: float, gap: float, stem_level: float = 1.0, stem:
     return paint(np.maximum(loop, draw(lines, stem_pen, (260, 200)) * stem_level * stem))
 
 
-STEM_LOST = "the prominence of a hairline that is dropped as no stroke is below the limit for a rival"
+STEM_LOST = "a hairline is so pale that it lies outside the digit's box, or is dropped and too light for a rival"
 
 
 @pytest.mark.parametrize(
