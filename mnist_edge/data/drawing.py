@@ -14,18 +14,17 @@ from mnist_edge.data.mnist import DIGITS, IMAGE_SIZE, Split
 _OVERSAMPLING = 4  # samples per pixel, in each direction
 
 Pixels = NDArray[np.uint8]
-_Point = tuple[float, float]
+Point = tuple[float, float]
 
 
-def _arc(center: _Point, radii: _Point, start_degrees: float, stop_degrees: float) -> list[_Point]:
+def _arc(center: Point, radii: Point, start_degrees: float, stop_degrees: float) -> list[Point]:
     """Return 17 points on the arc of an ellipse; 0° points right, 90° down."""
     angles = np.radians(np.linspace(start_degrees, stop_degrees, 17))
     x, y = center[0] + radii[0] * np.cos(angles), center[1] + radii[1] * np.sin(angles)
     return list(zip(x.tolist(), y.tolist(), strict=True))
 
 
-# Strokes as points (x, y), x to the right and y down, in a field from -1 to 1 in height.
-_DIGIT_STROKES: tuple[tuple[list[_Point], ...], ...] = (
+DIGIT_STROKES: tuple[tuple[list[Point], ...], ...] = (
     (_arc((0, 0), (0.62, 1.0), -90, 270),),
     ([(-0.25, -0.7), (0.05, -1.0), (0.05, 1.0)],),
     ([*_arc((0, -0.45), (0.58, 0.55), 180, 385), (-0.6, 1.0), (0.65, 1.0)],),
@@ -37,9 +36,10 @@ _DIGIT_STROKES: tuple[tuple[list[_Point], ...], ...] = (
     (_arc((0, -0.5), (0.5, 0.48), -90, 270), _arc((0, 0.5), (0.6, 0.52), -90, 270)),
     ([*_arc((0.0, -0.42), (0.55, 0.55), 0, -360), (0.45, 1.0)],),
 )
+"""Each digit's strokes as points (x, y), x to the right and y down, in a field from -1 to 1 in height."""
 
-# Letters that do not resemble a digit.
-_LETTER_STROKES: dict[str, tuple[list[_Point], ...]] = {
+# Letters that do not resemble a digit, as strokes in the same field.
+_LETTER_STROKES: dict[str, tuple[list[Point], ...]] = {
     "A": ([(-0.6, 1.0), (0.0, -1.0), (0.6, 1.0)], [(-0.35, 0.2), (0.35, 0.2)]),
     "E": ([(0.55, -1.0), (-0.5, -1.0), (-0.5, 1.0), (0.55, 1.0)], [(-0.5, 0.0), (0.4, 0.0)]),
     "F": ([(0.55, -1.0), (-0.5, -1.0), (-0.5, 1.0)], [(-0.5, 0.0), (0.4, 0.0)]),
@@ -74,7 +74,7 @@ def to_uint8(levels: NDArray[np.floating]) -> Pixels:
 
 def draw_digit(digit: int, generator: np.random.Generator, size: int = IMAGE_SIZE, scale: float = 0.36) -> Pixels:
     """Draw a digit, bright on black, uint8 `[size, size]`; `scale` is half its height as a fraction of `size`."""
-    return _draw(_DIGIT_STROKES[digit], generator, size, scale)
+    return _draw(DIGIT_STROKES[digit], generator, size, scale)
 
 
 def draw_digits(count: int, seed: int = 0) -> Split:
@@ -108,7 +108,7 @@ def draw_samples() -> dict[str, Pixels]:
     }
 
 
-def _draw(skeleton: tuple[list[_Point], ...], generator: np.random.Generator, size: int, scale: float) -> Pixels:
+def _draw(skeleton: tuple[list[Point], ...], generator: np.random.Generator, size: int, scale: float) -> Pixels:
     """Jitter, slant, scale and move a skeleton at random and draw it with a pen of random width."""
     slant = generator.uniform(-0.05, 0.25)
     stretch = np.array([generator.uniform(0.85, 1.1), generator.uniform(0.92, 1.0)]) * scale
