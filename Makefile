@@ -47,7 +47,7 @@ test-slow: $(INSTALLED) ## Run the slow tests: training from scratch, full and r
 
 .PHONY: coverage
 coverage: $(INSTALLED) ## Measure the branch coverage of test and test-slow; fails under 98% (needs MNIST)
-	$(PYTEST) -m "not devices and not reach and not long" --cov --cov-report= --cov-report=json:coverage.json
+	$(PYTEST) -m "not devices and not reach and not long and not page" --cov --cov-report= --cov-report=json:coverage.json
 	$(BIN)/python -m coverage report
 	@$(BIN)/python -c 'import json; share = json.load(open("coverage.json"))["totals"]["percent_branches_covered"]; \
 		print(f"Branches: {share:.2f}%; at least 98% is required."); raise SystemExit(share < 98)'
@@ -116,6 +116,49 @@ check-reach:
 .devices/oldest: pyproject.toml $(INSTALLED)
 	rm -rf $@
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ 'numpy==1.26.*' 'onnxruntime==1.20.*'
+	@touch $@
+
+NPM ?= npm
+PAGE := examples/browser
+PAGE_PACKAGES := .devices/page/node_modules
+
+.PHONY: page
+page: .devices/page/.installed ## Write a page that reads digits in any browser to dist/page (needs npm)
+	rm -rf dist/page
+	mkdir -p dist/page/v1 dist/page/v2
+	cp LICENSE $(PAGE)/*.html $(PAGE)/*.css $(PAGE)/*.js $(PAGE)/*.svg dist/page
+	cp $(PAGE_PACKAGES)/onnxruntime-web/dist/ort.wasm.bundle.min.mjs dist/page/ort.js # not every host knows .mjs
+	cp $(PAGE_PACKAGES)/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm dist/page
+	cp $(PAGE_PACKAGES)/@fontsource-variable/inter/files/inter-latin-wght-normal.woff2 dist/page/inter.woff2
+	cp $(PAGE_PACKAGES)/@fontsource-variable/inter/LICENSE dist/page/inter.LICENSE
+	for model in v1 v2; do cp artifacts/$$model/picture_to_digit.onnx dist/page/$$model; done
+	@echo "Wrote dist/page. To look at it: $(PYTHON) -m http.server --directory dist/page"
+
+# The versions and digests of package-lock.json, which names no registry.
+.devices/page/.installed: $(PAGE)/package.json $(PAGE)/package-lock.json
+	@command -v $(NPM) >/dev/null || \
+		{ echo "error: $(NPM) is missing; it comes with Node.js: apt install npm, brew install node, or nodejs.org"; exit 1; }
+	mkdir -p .devices/page
+	cp $^ .devices/page
+	cd .devices/page && $(NPM) ci --ignore-scripts --no-audit --no-fund || \
+		{ echo "error: $(NPM) cannot install the page's packages; the first time it needs a registry, and npm 8 or newer"; exit 1; }
+	@touch $@
+
+.PHONY: test-page
+test-page: page .devices/playwright ## Test the page in Chromium: draw, open, paste, film; the same answers as Python's
+	$(BIN)/python -m pytest tests/browser -m page
+
+.PHONY: measure-page
+measure-page: page .devices/playwright ## Measure the page in Chromium, for docs/devices.md
+	$(BIN)/python -m tests.browser.measure docs/browser.json docs/page.json
+
+.PHONY: page-screenshot
+page-screenshot: page .devices/playwright ## Take the README's picture of the page
+	$(BIN)/python -m tests.browser.screenshot docs/page.png
+
+.devices/playwright: $(INSTALLED)
+	$(PIP) --editable '.[page]'
+	mkdir -p $@
 	@touch $@
 
 .PHONY: lint

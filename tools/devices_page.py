@@ -10,6 +10,7 @@ from tools.markdown import table
 
 DEVICES = ARTIFACTS.parent / "docs" / "devices.json"
 REACH = ARTIFACTS.parent / "docs" / "reach.json"
+BROWSER = ARTIFACTS.parent / "docs" / "browser.json"
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class DeviceResults:
     devices: tuple[DeviceResult, ...]
 
 
-def devices_table(devices: Path = DEVICES, reach: Path = REACH) -> str:
+def devices_table(devices: Path = DEVICES, reach: Path = REACH, browser: Path = BROWSER) -> str:
     """Return the largest differences from the golden answers on each device, in Python and in the other languages."""
-    results = [load_results(path, DeviceResults) for path in (devices, reach)]
+    results = [load_results(path, DeviceResults) for path in (devices, reach, browser)]
     machines = [describe_machine(part.machine) for part in results]
     return table(
         [
@@ -64,8 +65,9 @@ def devices_table(devices: Path = DEVICES, reach: Path = REACH) -> str:
         ],
         "Golden pictures of both models, each read by `picture_to_digit.onnx` alone and by `Predictor.predict` or a "
         "program of [examples/](../examples), and the logits of the golden images: the largest differences from the "
-        f"answers at export. A prepared pixel may differ by {PREPARED_TOLERANCE} level. Processors that are named are "
-        f"emulated by qemu-user; the others are {' and '.join(dict.fromkeys(machines))}.",
+        f"answers at export. A prepared pixel may differ by {PREPARED_TOLERANCE} level. Of blank pictures in the "
+        "browser only the rejection is compared: the rest is rounding noise. Processors that are named are emulated by "
+        f"qemu-user; the others are {' and '.join(dict.fromkeys(machines))}.",
     )
 
 

@@ -12,6 +12,7 @@ from runtime.contract import ARTIFACTS, FLOAT_FILE, INT8_FILE, MODELS
 from tools.challenge_page import ablation_table, challenge_table, comparison_table, diagram
 from tools.devices_page import devices_table
 from tools.markdown import fill, table
+from tools.page_results import page_table
 from tools.pictures_page import pictures_table, versions_table
 
 DOCS = ARTIFACTS.parent / "docs"
@@ -179,6 +180,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "pictures": pictures_table,
     "versions": versions_table,
     "devices": devices_table,
+    "page": page_table,
     "challenge": challenge_table,
     "comparison": comparison_table,
     "ablations": ablation_table,

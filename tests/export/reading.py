@@ -49,7 +49,7 @@ def lines_of(
     half = height / 2
     return [
         [(middle[0] + half * (x - slant * y), middle[1] + half * y) for x, y in stroke]
-        for stroke in strokes or drawing._DIGIT_STROKES[digit]
+        for stroke in strokes or drawing.DIGIT_STROKES[digit]
     ]
 
 
