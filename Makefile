@@ -42,7 +42,7 @@ test: lint ## Run linters, type checks and the tests: three minutes on two cores
 	$(PYTEST)
 
 .PHONY: test-slow
-test-slow: $(INSTALLED) ## Run the slow tests: training from scratch, full and read-only disks, other engines
+test-slow: $(INSTALLED) ## Run the slow tests: training from scratch, full and read-only disks, other engines, Ray
 	$(PYTEST) -m slow
 
 .PHONY: coverage
@@ -182,6 +182,10 @@ benchmark: $(INSTALLED) ## Measure models, training and pictures beside others: 
 	$(BIN)/mnist-edge benchmark --results docs/benchmark.json --plot docs/benchmark.png
 	$(BIN)/mnist-edge benchmark --training --results docs/training.json
 	$(BIN)/mnist-edge benchmark --pictures --results docs/pictures.json $(if $(BEFORE),--against $(BEFORE))
+
+.PHONY: measure-scoring
+measure-scoring: $(INSTALLED) ## Measure what mnist-edge score costs beside predict, for docs/scoring.md: ten minutes
+	$(BIN)/python -m tools.scoring_page docs/scoring.json
 
 .PHONY: compare
 compare: $(INSTALLED) ## Compare networks after one epoch and more, and test the reference's claims: an hour (needs MNIST)

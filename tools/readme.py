@@ -14,6 +14,7 @@ from tools.devices_page import devices_table
 from tools.markdown import fill, table
 from tools.page_results import page_table
 from tools.pictures_page import pictures_table, versions_table
+from tools.scoring_page import scoring_table
 
 DOCS = ARTIFACTS.parent / "docs"
 BENCHMARK = DOCS / "benchmark.json"
@@ -181,6 +182,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "versions": versions_table,
     "devices": devices_table,
     "page": page_table,
+    "scoring": scoring_table,
     "challenge": challenge_table,
     "comparison": comparison_table,
     "ablations": ablation_table,

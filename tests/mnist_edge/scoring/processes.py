@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-SECONDS = 60
+SECONDS = 120
 """The longest that is waited for something to happen."""
 
 
