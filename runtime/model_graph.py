@@ -8,35 +8,32 @@ An ONNX file is a protocol buffer, a sequence of fields with a number, a wire ty
 https://protobuf.dev/programming-guides/encoding, and `onnx.proto` for the field numbers below.
 """
 
-from collections.abc import Iterator
 from typing import Final
 
 from .errors import ModelError
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
-_CHILDREN: Final = {
-    ("model", 7): "graph",
-    ("graph", 1): "node",
-    ("graph", 5): "tensor",
-    ("node", 5): "attribute",
-    ("attribute", 5): "tensor",
-    ("attribute", 10): "tensor",
+_VARINT, _BYTES = 0, 2  # wire types
+_SIZES: Final = {1: 8, 5: 4}
+"""The bytes of a value of each other wire type."""
+_FIELDS: Final = {
+    "model": {7: "graph", 20: "training graphs", 25: "functions"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse tensors"},
+    "node": {5: "attribute", 7: "an operator of a non-standard domain"},
+    "attribute": {
+        **dict.fromkeys((5, 10), "tensor"),
+        **dict.fromkeys((6, 11), "a subgraph"),
+        **dict.fromkeys((22, 23), "sparse tensors"),
+    },
+    "tensor": {13: "tensors in other files", 14: "tensors in other files"},
 }
-"""The fields, by message and number, that hold messages to check, and their kinds."""
-_REFUSED: Final = {
-    ("model", 20): "training graphs",
-    ("model", 25): "functions",
-    ("graph", 15): "sparse tensors",
-    ("attribute", 6): "a subgraph",
-    ("attribute", 11): "a subgraph",
-    ("attribute", 22): "sparse tensors",
-    ("attribute", 23): "sparse tensors",
-    ("tensor", 13): "tensors in other files",
-    ("tensor", 14): "tensors in other files",
-    ("node", 7): "an operator of a non-standard domain",
-}
+"""For each kind of message, what its fields hold, by number: another kind of message, or something that is refused."""
 _HARMLESS: Final = {("tensor", 14): (0,), ("node", 7): (b"", b"ai.onnx")}
 """Values of refused fields that are accepted: tensors within the file, and the standard operators' domain."""
+_SKIPPED: Final = {
+    kind: frozenset(number << 3 | _BYTES for number in range(1, 16) if number not in fields)
+    for kind, fields in _FIELDS.items()
+}
+"""The first bytes of fields that need no check, such as names: most of a file's fields."""
 
 
 def check_graph(path: str, content: bytes) -> None:
@@ -51,59 +48,56 @@ def check_graph(path: str, content: bytes) -> None:
             sparse tensors or tensors in other files.
     """
     try:
-        _check(path, "model", memoryview(content))
-    except (IndexError, TypeError) as error:
+        refused = _refused_part(content)
+    except LookupError as error:
         raise ModelError(f"{path} is damaged or not an ONNX model; copy or export it again") from error
+    if refused is not None:
+        raise ModelError(
+            f"{path} contains {refused}, which no model here needs and which could reach beyond the file. "
+            "Export the model with mnist-edge export, or with standard operators and all tensors in the file."
+        )
 
 
-def _check(path: str, kind: str, message: memoryview) -> None:
-    for number, value in _fields(message):
-        field = kind, number
-        if field in _CHILDREN:
-            if isinstance(value, int):
-                raise TypeError("a number in place of a message")
-            _check(path, _CHILDREN[field], value)
-        elif field in _REFUSED and value not in _HARMLESS.get(field, ()):  # a view of bytes equals the bytes
-            raise ModelError(
-                f"{path} contains {_REFUSED[field]}, which no model here needs and which could reach beyond the file. "
-                "Export the model with mnist-edge export, or with standard operators and all tensors in the file."
-            )
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield each field's number and value: an integer, or the bytes of anything else.
+def _refused_part(content: bytes) -> str | None:
+    """Return something in a model that is refused, or None.
 
     Raises:
-        IndexError: the message ends within a field.
-        TypeError: a field has an unknown wire type.
+        LookupError: the bytes are not a protocol buffer, or not ONNX's.
     """
-    position, end = 0, len(message)
-    while position < end:
-        key, position = _varint(message, position)
-        number, wire_type = key >> 3, key & 7
-        if wire_type == _VARINT:
-            value, position = _varint(message, position)
-            yield number, value
-            continue
-        if wire_type == _BYTES:
-            length, position = _varint(message, position)
-        elif wire_type in (_FIXED32, _FIXED64):
-            length = 4 if wire_type == _FIXED32 else 8
-        else:
-            raise TypeError(f"unknown wire type {wire_type}")
-        if position + length > end:
+    messages = [("model", content)]
+    for kind, message in messages:  # the list grows meanwhile
+        fields, skipped, position, end = _FIELDS[kind], _SKIPPED[kind], 0, len(message)
+        while position < end:
+            if message[position] in skipped and (size := message[position + 1]) < 0x80:
+                position += 2 + size
+                continue
+            key, position = _varint(message, position)
+            number, wire_type = key >> 3, key & 7
+            value: int | bytes
+            if wire_type == _VARINT:
+                value, position = _varint(message, position)
+            else:
+                size, start = _varint(message, position) if wire_type == _BYTES else (_SIZES[wire_type], position)
+                position = start + size
+                value = message[start:position]
+            holds = fields.get(number)
+            if holds in _FIELDS:
+                if isinstance(value, int):
+                    raise IndexError("a number in place of a message")
+                messages.append((holds, value))
+            elif holds and value not in _HARMLESS.get((kind, number), ()):
+                return holds
+        if position > end:
             raise IndexError("a field is longer than its message")
-        yield number, message[position : position + length]
-        position += length
+    return None
 
 
-def _varint(message: memoryview, position: int) -> tuple[int, int]:
+def _varint(message: bytes, position: int) -> tuple[int, int]:
     """Return the integer at a position (7 bits per byte, the lowest first) and the position after it."""
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = message[position]
-        position += 1
+    value = shift = 0
+    while (byte := message[position]) >= 0x80:
+        if shift > 63:
+            raise IndexError("an integer of more than 64 bits")
         value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-    raise TypeError("an integer of more than 64 bits")
+        shift, position = shift + 7, position + 1
+    return value | byte << shift, position + 1

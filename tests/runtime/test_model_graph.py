@@ -113,6 +113,7 @@ def test_both_names_of_the_standard_domain_are_accepted(model: ModelProto) -> No
         b"\x38\x01",  # a number where the graph should be
         b"\x3b",  # a group, which no ONNX file has
         b"\xff" * 12,  # an integer without an end
+        b"\x3a\x04\x0a\x05\x0a\x00",  # a node longer than its graph, whose fields end with the file
         b"\x3a\x03\x0a\x05\x00",  # a node longer than its graph
     ],
 )
