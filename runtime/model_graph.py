@@ -72,6 +72,8 @@ def _refused_part(content: bytes) -> str | None:
                 position += 2 + size
                 continue
             key, position = _varint(message, position)
+            if key >> 32:  # ONNX Runtime would ignore the higher bits
+                raise IndexError("a field number of more than 29 bits")
             number, wire_type = key >> 3, key & 7
             value: int | bytes
             if wire_type == _VARINT:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
@@ -89,6 +90,20 @@ def test_a_model_that_is_not_self_contained_is_refused(
     with pytest.raises(ModelError, match=f"contains .*{content}, which .* could reach beyond the file") as caught:
         Predictor(path)
     assert str(caught.value).startswith(str(path))
+
+
+def test_a_field_number_with_more_bits_hides_nothing(model: ModelProto, tmp_path: Path) -> None:
+    """onnxruntime reads the lower 32 bits of a field's key alone, so that this is a node's domain to it."""
+    plain = helper.make_node("FastGelu", ["logits"], ["more"], domain="com.microsoft").SerializeToString()
+    domain = plain.index(b"\x3a\x0dcom.microsoft")
+    hidden = plain[:domain] + b"\xba\x80\x80\x80\x10" + plain[domain + 1 :]
+    graph = b"\x0a" + bytes([len(hidden)]) + hidden
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString() + b"\x3a" + bytes([len(graph)]) + graph)
+    assert onnxruntime.InferenceSession(path).get_outputs()[0].name == "logits"
+    with pytest.raises(ModelError, match="is damaged or not an ONNX model"):
+        Predictor(path)
 
 
 def test_every_part_of_a_divided_graph_is_checked(model: ModelProto) -> None:
