@@ -29,14 +29,13 @@ from export.manifest import (
     PICTURE_CONTRACT,
     PREPARATION_CONTRACT,
     FileEntry,
-    Golden,
     Manifest,
     PreparationManifest,
     Training,
     read_manifest,
     write_manifest,
 )
-from export.parity import FLOAT_TOLERANCE, INT8_GOLDEN_TOLERANCE, Parity, check_parity, golden_file, session_logits
+from export.parity import Parity, check_parity, golden_file, session_logits
 from export.publish import publish, staging
 from export.quantize import prepare_for_int8, quantize
 from export.to_onnx import OPSET, to_float_onnx
@@ -203,7 +202,6 @@ def _export(
         confidence=table.confidence,
         certificate=certificate,
         files=files,
-        golden=Golden(GOLDEN_FILE, {FLOAT_FILE: FLOAT_TOLERANCE, INT8_FILE: INT8_GOLDEN_TOLERANCE}),
         accuracy={
             name: entry for name, entry in recorded.items() if name in files and files[name].sha256 == entry.sha256
         },

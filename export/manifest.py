@@ -66,14 +66,6 @@ class FileEntry:
 
 
 @dataclass(frozen=True)
-class Golden:
-    """The file of golden logits, and by how much a logit of each model may differ from them."""
-
-    file: str
-    tolerance: dict[str, float]
-
-
-@dataclass(frozen=True)
 class GroupMeans:
     """Mean accuracies over the kinds of each group of the robustness suite."""
 
@@ -107,7 +99,7 @@ class Measurements:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All that is known of a folder of artifacts; `files`, `accuracy` and tolerances are by file name."""
+    """All that is known of a folder of artifacts; `files` and `accuracy` are by file name."""
 
     format: Literal[1]
     name: str
@@ -123,7 +115,6 @@ class Manifest:
     confidence: Confidence
     certificate: Certificate
     files: dict[str, FileEntry]
-    golden: Golden
     accuracy: dict[str, Measurements]
     versions: dict[str, str]
 

@@ -14,14 +14,10 @@ from torch import nn
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.errors import CheckFailedError
 from mnist_edge.training.loop import model_logits
-from runtime.contract import FLOAT_FILE, INPUT, INT8_FILE
+from runtime.contract import FLOAT_FILE, INPUT, INT8_FILE, LOGIT_TOLERANCE
 
-FLOAT_TOLERANCE = 1e-4
-"""Largest difference of a float32 logit from PyTorch's; logits are about -15 to 20."""
 INT8_MIN_AGREEMENT = 0.98
 """Smallest share of drawn digits for which int8 and PyTorch predict the same digit."""
-INT8_GOLDEN_TOLERANCE = 1e-4
-"""Largest difference of an int8 logit between machines: the sums are integers, only their scaling rounds."""
 
 PARITY_IMAGES = 200
 GOLDEN_IMAGES = 10
@@ -67,10 +63,10 @@ def check_parity(model: nn.Module, float_onnx: ModelProto, int8_onnx: ModelProto
         int8_max_difference=float(np.abs(int8_logits - expected).max()),
         int8_agreement=float((int8_logits.argmax(1) == expected.argmax(1)).mean()),
     )
-    if not parity.float_max_difference <= FLOAT_TOLERANCE:
+    if not parity.float_max_difference <= LOGIT_TOLERANCE:
         raise CheckFailedError(
             f"the float model does not agree with PyTorch: logits differ by up to {parity.float_max_difference:.3g}, "
-            f"more than {FLOAT_TOLERANCE}"
+            f"more than {LOGIT_TOLERANCE}"
         )
     if (float_logits.argmax(1) != expected.argmax(1)).any():
         raise CheckFailedError("the float model does not agree with PyTorch: it predicts other digits")

@@ -19,6 +19,8 @@ GOLDEN_FILE: Final = "golden.npz"
 """Holds `GOLDEN_IMAGES`, and each model's logits for them, float32 `[N, 10]`, under the model's file name."""
 GOLDEN_IMAGES: Final = "images"
 """uint8 `[N, 28, 28]`."""
+LOGIT_TOLERANCE: Final = 1e-4
+"""By how much a logit may differ between machines, which round floats differently; logits are about -15 to 20."""
 PREPARE_FILE: Final = "prepare.onnx"
 """In `ARTIFACTS`, shared by all models: turns a picture into a digit's 28×28 pixels and a reason to reject it."""
 PICTURE_FILE: Final = "picture_to_digit.onnx"

@@ -13,26 +13,13 @@ from .model_graph import check_graph
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """What the predictor needs from a manifest.
-
-    `sha256` has each file's digest, by name, and `tolerances` the allowed difference from each model's golden logits.
-    """
-
-    path: Path
-    sha256: Mapping[str, str]
-    golden_file: str
-    tolerances: Mapping[str, float]
-
-
-@dataclass(frozen=True)
 class ModelFile:
-    """A model's bytes, their SHA-256, their path and the manifest in the same folder, if there is one."""
+    """A model's bytes, their SHA-256, their path, and the digests in its folder's manifest, by file name (or None)."""
 
     path: Path
     content: bytes
     sha256: str
-    manifest: Manifest | None
+    digests: Mapping[str, str] | None
 
 
 def load_model(model: str | os.PathLike[str], sha256: str | None = None) -> ModelFile:
@@ -52,14 +39,14 @@ def load_model(model: str | os.PathLike[str], sha256: str | None = None) -> Mode
         content = path.read_bytes()
     except OSError as error:
         raise ModelNotFoundError(f"the model {path} cannot be read: {error.strerror}") from error
-    manifest = _read_manifest(path.parent / MANIFEST_FILE)
+    digests = _read_digests(path.parent / MANIFEST_FILE)
     digest = hashlib.sha256(content).hexdigest()
     if sha256 is not None:
         check_digest(path, digest, sha256, "the caller")
-    if manifest is not None and path.name in manifest.sha256:
-        check_digest(path, digest, manifest.sha256[path.name], "its manifest")
+    if digests is not None and path.name in digests:
+        check_digest(path, digest, digests[path.name], "its manifest")
     check_graph(str(path), content)
-    return ModelFile(path, content, digest, manifest)
+    return ModelFile(path, content, digest, digests)
 
 
 def read_confidence(model: ModelFile, metadata: Mapping[str, str]) -> tuple[float, float]:
@@ -93,19 +80,14 @@ def _find(model: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _read_manifest(path: Path) -> Manifest | None:
+def _read_digests(manifest: Path) -> dict[str, str] | None:
     try:
-        entries = json.loads(path.read_text("utf-8"))
-        sha256 = {name: entry["sha256"].lower() for name, entry in entries["files"].items()}
-        golden = entries.get("golden", {"file": "", "tolerance": {}})
-        file, tolerances = golden["file"], {name: float(value) for name, value in golden["tolerance"].items()}
+        entries = json.loads(manifest.read_text("utf-8"))
+        return {name: entry["sha256"].lower() for name, entry in entries["files"].items()}
     except FileNotFoundError:
         return None
-    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as a manifest ({error!r}); copy the whole folder again") from error
-    if not isinstance(file, str) or file != Path(file).name or "\\" in file:
-        raise ModelError(f"{path} names a file outside its folder: {file!r}; export the model again")
-    return Manifest(path, sha256, file, tolerances)
+    except (AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
+        raise ModelError(f"{manifest} cannot be read as a manifest ({error!r}); copy the whole folder again") from error
 
 
 def check_digest(path: Path, digest: str, expected: str, expected_by: str) -> None:

@@ -5,7 +5,6 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,17 +12,19 @@ from numpy.typing import NDArray
 
 from .contract import (
     DIGIT,
+    GOLDEN_FILE,
     GOLDEN_IMAGES,
     GOLDEN_PICTURE_PREFIX,
     GOLDEN_PICTURES_FILE,
     INT8_FILE,
+    LOGIT_TOLERANCE,
     PREPARED,
     PREPARED_TOLERANCE,
     REJECTION,
     Reason,
 )
 from .errors import ModelError, ModelNotFoundError, SelftestError
-from .loading import Manifest, ModelFile, check_digest
+from .loading import ModelFile, check_digest
 
 if TYPE_CHECKING:
     from .predictor import Predictor
@@ -48,25 +49,19 @@ class SelftestReport:
 
 def run_selftest(predictor: "Predictor", file: ModelFile) -> SelftestReport:
     """Compare a predictor's answers with those stored beside its model's file. Raises as `Predictor.selftest`."""
-    manifest, name = file.manifest, file.path.name
-    if manifest is None:
+    if file.digests is None:
         raise SelftestError(f"{file.path} has no golden logits to compare with: its folder has no manifest")
-    if name not in manifest.tolerances:
-        raise ModelError(f"{manifest.path} names no golden logits for {name}; export the model again")
-    tolerance = manifest.tolerances[name]
-    with _golden(manifest, manifest.golden_file) as golden:
+    with _golden(file, GOLDEN_FILE) as golden:
         images = golden[GOLDEN_IMAGES]
         # A single image takes a different code path through the session than a batch.
         logits = np.concatenate([predictor.logits(images[:1]), predictor.logits(images[1:])])
-        difference = float(np.abs(logits - golden[name]).max())
-    if not difference <= tolerance:
-        problem = (
-            f"its logits differ by up to {difference:.3g} from those of the export, and {tolerance:.3g} is allowed"
-        )
-        raise _failure(file.path, problem)
+        difference = float(np.abs(logits - golden[file.path.name]).max())
+    if not difference <= LOGIT_TOLERANCE:
+        problem = f"its logits differ by up to {difference:.3g} from those of the export"
+        raise _failure(file, f"{problem}, and {LOGIT_TOLERANCE:.3g} is allowed")
     pictures = 0
-    if name == INT8_FILE and GOLDEN_PICTURES_FILE in manifest.sha256:
-        with _golden(manifest, GOLDEN_PICTURES_FILE) as golden:
+    if file.path.name == INT8_FILE and GOLDEN_PICTURES_FILE in file.digests:
+        with _golden(file, GOLDEN_PICTURES_FILE) as golden:
             keys = [key for key in golden if key.startswith(GOLDEN_PICTURE_PREFIX)]
             results = [predictor.prepare(golden[key]) for key in keys]
             pictures = len(results)
@@ -78,19 +73,19 @@ def run_selftest(predictor: "Predictor", file: ModelFile) -> SelftestReport:
             others = [key.removeprefix(GOLDEN_PICTURE_PREFIX) for key in np.array(keys)[is_other]]
         if others:
             problem = "golden pictures give other pixels, digits or rejections than at the export"
-            raise _failure(file.path, f"{problem}: {', '.join(others)}")
-    return SelftestReport(len(images), difference, tolerance, pictures)
+            raise _failure(file, f"{problem}: {', '.join(others)}")
+    return SelftestReport(len(images), difference, LOGIT_TOLERANCE, pictures)
 
 
 @contextmanager
-def _golden(manifest: Manifest, name: str) -> Iterator[dict[str, NDArray[Any]]]:
-    """Yield the arrays in a file that a manifest names; whatever is wrong with them in the block is a `ModelError`."""
-    path = manifest.path.parent / name
+def _golden(file: ModelFile, name: str) -> Iterator[dict[str, NDArray[Any]]]:
+    """Yield the arrays in a file beside a model; whatever is wrong with them in the block is a `ModelError`."""
+    path = file.path.parent / name
     try:
         content = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: no file system allows such a name
-        raise ModelNotFoundError(f"{path} is named by the manifest but missing; copy the whole folder again") from error
-    check_digest(path, hashlib.sha256(content).hexdigest(), manifest.sha256.get(name, "none"), "its manifest")
+    except OSError as error:
+        raise ModelNotFoundError(f"{path} is missing; copy the whole folder again") from error
+    check_digest(path, hashlib.sha256(content).hexdigest(), (file.digests or {}).get(name, "none"), "its manifest")
     try:
         with np.errstate(all="ignore"), np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             unpacked_bytes = sum(entry.file_size for entry in arrays.zip.infolist())
@@ -103,5 +98,5 @@ def _golden(manifest: Manifest, name: str) -> Iterator[dict[str, NDArray[Any]]]:
         raise ModelError(f"{path} has other content than a golden file ({error}); export the model again") from error
 
 
-def _failure(path: Path, problem: str) -> SelftestError:
-    return SelftestError(f"{path} fails its self-test: {problem}. Do not use it on this machine.")
+def _failure(file: ModelFile, problem: str) -> SelftestError:
+    return SelftestError(f"{file.path} fails its self-test: {problem}. Do not use it on this machine.")

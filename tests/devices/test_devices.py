@@ -8,8 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.parity import FLOAT_TOLERANCE
-from runtime.contract import CONFIDENCE, DIGIT, MODELS, PICTURE_FILE, PREPARED, PREPARED_TOLERANCE, REJECTION
+from runtime.contract import (
+    CONFIDENCE,
+    DIGIT,
+    LOGIT_TOLERANCE,
+    MODELS,
+    PICTURE_FILE,
+    PREPARED,
+    PREPARED_TOLERANCE,
+    REJECTION,
+)
 from tests.devices.measure import (
     DEVICES,
     ROOT,
@@ -38,7 +46,7 @@ class TestLogits:
         assert logit_difference(answers_on(device), f"{model}/model.int8.onnx", case) == 0.0
 
     def test_float_is_close(self, device: str, model: str, case: str) -> None:
-        assert logit_difference(answers_on(device), f"{model}/model.onnx", case) <= FLOAT_TOLERANCE
+        assert logit_difference(answers_on(device), f"{model}/model.onnx", case) <= LOGIT_TOLERANCE
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -9,12 +9,13 @@ import torch
 from onnx import ModelProto, numpy_helper
 from torch import nn
 
-from export.parity import FLOAT_TOLERANCE, INT8_MIN_AGREEMENT, check_parity, golden_file
+from export.parity import INT8_MIN_AGREEMENT, check_parity, golden_file
 from export.to_onnx import to_float_onnx
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.errors import CheckFailedError
 from mnist_edge.training.checkpoint import Checkpoint
 from mnist_edge.training.loop import model_logits
+from runtime.contract import LOGIT_TOLERANCE
 
 
 def _with_changed_weight(model: ModelProto, name_end: str, change: float) -> ModelProto:
@@ -31,7 +32,7 @@ def test_the_committed_models_agree_with_pytorch(
 ) -> None:
     parity = check_parity(checkpoint.model, float_onnx, int8_onnx)
     assert parity.images == 200
-    assert parity.float_max_difference <= FLOAT_TOLERANCE
+    assert parity.float_max_difference <= LOGIT_TOLERANCE
     assert parity.int8_agreement >= INT8_MIN_AGREEMENT
 
 
@@ -71,6 +72,6 @@ def test_golden_float_logits_are_those_of_pytorch(checkpoint: Checkpoint, int8_o
         images, expected = arrays["images"], arrays["model.onnx"]
         assert arrays["model.int8.onnx"].shape == expected.shape == (10, 10)
     assert images.dtype == np.uint8
-    assert np.abs(model_logits(checkpoint.model, images) - expected).max() <= FLOAT_TOLERANCE
+    assert np.abs(model_logits(checkpoint.model, images) - expected).max() <= LOGIT_TOLERANCE
     parity_images = draw_digits(200, 28).images
     assert not any(np.array_equal(image, other) for image in images for other in parity_images)

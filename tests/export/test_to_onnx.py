@@ -11,12 +11,13 @@ from onnx.reference import ReferenceEvaluator
 from torch import nn
 
 from export.graph import operators
-from export.parity import FLOAT_TOLERANCE, session_logits
+from export.parity import session_logits
 from export.to_onnx import to_float_onnx
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
 from mnist_edge.training.checkpoint import Checkpoint
 from mnist_edge.training.loop import model_logits
+from runtime.contract import LOGIT_TOLERANCE
 
 OPERATORS = {
     "v1": {"Cast": 1, "Conv": 3, "Div": 1, "Gemm": 2, "MaxPool": 3, "Relu": 4, "Reshape": 1},
@@ -57,13 +58,13 @@ def test_logits_equal_pytorch_for_any_batch_size(
     checkpoint: Checkpoint, float_onnx: ModelProto, noise: NDArray[np.uint8], batch: int
 ) -> None:
     expected = model_logits(checkpoint.model, noise[:batch])
-    assert np.abs(session_logits(float_onnx, noise[:batch]) - expected).max() <= FLOAT_TOLERANCE
+    assert np.abs(session_logits(float_onnx, noise[:batch]) - expected).max() <= LOGIT_TOLERANCE
 
 
 def test_the_onnx_reference_evaluator_agrees(checkpoint: Checkpoint, float_onnx: ModelProto) -> None:
     images = draw_digits(3).images
     actual = np.asarray(next(iter(ReferenceEvaluator(float_onnx).run(None, {"image": images[:, None]}))))
-    assert np.abs(actual - model_logits(checkpoint.model, images)).max() <= FLOAT_TOLERANCE
+    assert np.abs(actual - model_logits(checkpoint.model, images)).max() <= LOGIT_TOLERANCE
 
 
 def test_logits_equal_pytorch_on_the_test_images(
@@ -71,7 +72,7 @@ def test_logits_equal_pytorch_on_the_test_images(
 ) -> None:
     expected = model_logits(checkpoint.model, mnist_test.images)
     actual = session_logits(float_onnx, mnist_test.images)
-    assert np.abs(actual - expected).max() <= FLOAT_TOLERANCE
+    assert np.abs(actual - expected).max() <= LOGIT_TOLERANCE
     assert (actual.argmax(1) == expected.argmax(1)).all()
 
 

@@ -27,7 +27,7 @@ from mnist_edge.errors import (
 from mnist_edge.training.checkpoint import load_checkpoint
 from runtime import ImageError, ModelError, Predictor
 from runtime.contract import GOLDEN_FILE, INT8_FILE, MANIFEST_FILE
-from runtime.loading import Manifest, ModelFile
+from runtime.loading import ModelFile
 from runtime.model_graph import check_graph
 from runtime.selftest import run_selftest
 
@@ -156,10 +156,8 @@ def _calibration(content: bytes) -> None:
 
 
 def _golden(content: bytes) -> None:
-    path = _write(GOLDEN_FILE, content)
-    digests = {GOLDEN_FILE: hashlib.sha256(content).hexdigest()}
-    manifest = Manifest(_FOLDER / MANIFEST_FILE, digests, path.name, {INT8_FILE: 0.0})
-    run_selftest(_PREDICTOR, ModelFile(_FOLDER / INT8_FILE, b"", "", manifest))
+    model = _write(GOLDEN_FILE, content).with_name(INT8_FILE)
+    run_selftest(_PREDICTOR, ModelFile(model, b"", "", {GOLDEN_FILE: hashlib.sha256(content).hexdigest()}))
 
 
 TARGETS = {

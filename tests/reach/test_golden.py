@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from export.parity import FLOAT_TOLERANCE
 from runtime.contract import (
     CONFIDENCE,
     DIGIT,
@@ -11,6 +10,7 @@ from runtime.contract import (
     GOLDEN_FILE,
     GOLDEN_PICTURES_FILE,
     INT8_FILE,
+    LOGIT_TOLERANCE,
     MODELS,
     PREPARED,
     PREPARED_TOLERANCE,
@@ -62,7 +62,7 @@ class TestRuntime:
         assert given.tobytes() == golden(model, GOLDEN_FILE)[INT8_FILE].tobytes()
 
     def test_float_logits_are_close(self, program: str, model: str) -> None:
-        assert logit_difference(logits(program, model, FLOAT_FILE), model, FLOAT_FILE) <= FLOAT_TOLERANCE
+        assert logit_difference(logits(program, model, FLOAT_FILE), model, FLOAT_FILE) <= LOGIT_TOLERANCE
 
 
 @pytest.mark.parametrize("change", ["digit", "rejection"])
