@@ -1,5 +1,7 @@
 """Check pictures that come as arrays, and shrink large ones by averaging, with numpy alone and little memory."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,9 +30,11 @@ def read_array(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
             "[height, width, channels] with 1 to 4 channels and at least one pixel"
         )
     picture = np.asarray(pixels).reshape(*pixels.shape[:2], channels)
+    if channels == 2:
+        picture = picture.take((0, 0, 0, 1), axis=2)
     if (factor := reduction(picture.shape[:2])) > 1:
-        picture = shrink(picture, factor)
-    return np.ascontiguousarray(picture.take((0, 0, 0, 1), axis=2) if channels == 2 else picture)
+        picture = _shrink(picture, factor)
+    return np.ascontiguousarray(picture)
 
 
 def reduction(size: tuple[int, ...]) -> int:
@@ -38,41 +42,32 @@ def reduction(size: tuple[int, ...]) -> int:
     return -(-max(size) // MAX_SIDE)
 
 
-def shrink(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Return averages of blocks of `factor` × `factor` pixels; the last blocks of an axis may be smaller.
-
-    Args:
-        pixels: uint8 `[H, W, C]`; with 2 or 4 channels, the last one is opacity and weights the others.
-        factor: at least 2.
-
-    Returns:
-        uint8 `[ceil(H / factor), ceil(W / factor), C]`, rounded.
-    """
+def _shrink(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Return averages of blocks of `factor` × `factor` pixels, smaller ones at the ends; opacity weights colors."""
     rows = factor * _ROWS_PER_STRIP
     return np.concatenate([_average(pixels[top : top + rows], factor) for top in range(0, len(pixels), rows)])
 
 
 def _average(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     heights, widths = (np.minimum(factor, side - np.arange(0, side, factor)) for side in pixels.shape[:2])
-    weights = np.outer(heights, widths)
-    planes: list[NDArray[np.unsignedinteger]] = list(np.moveaxis(pixels, 2, 0))
-    averages = []
-    if len(planes) in (2, 4):
-        opacity = planes.pop().astype(np.uint16)
-        planes = [plane * opacity for plane in planes]
-        total = _sum(opacity, factor)
-        averages, weights = [total / weights], np.maximum(total, 1)
-    averages = [_sum(plane, factor) / weights for plane in planes] + averages
-    return np.rint(np.stack(averages, axis=2)).astype(np.uint8)
+    values, weights = pixels, np.outer(heights, widths)[..., None]
+    if pixels.shape[2] == 4:
+        values = pixels.astype(np.uint16)
+        for color in range(3):  # broadcasting over the last axis is slow
+            values[..., color] *= values[..., 3]
+    sums = _sum(values, factor)
+    if pixels.shape[2] == 4:
+        weights = np.where([True, True, True, False], np.maximum(sums[..., 3:], 1), weights)
+    return np.rint(sums / weights).astype(np.uint8)
 
 
-def _sum(plane: NDArray[np.unsignedinteger], factor: int) -> NDArray[np.unsignedinteger]:
-    """Return the sums of a plane's blocks, in the narrowest type that holds them: the narrower, the faster."""
-    largest = min(factor, len(plane)) * min(factor, plane.shape[1]) * np.iinfo(plane.dtype).max
-    for _ in range(2):
-        sums = np.zeros((-(-len(plane) // factor), plane.shape[1]), np.min_scalar_type(largest))
-        for start in range(min(factor, len(plane))):
-            part = plane[start::factor]
+def _sum(values: NDArray[Any], factor: int) -> NDArray[Any]:
+    """Return the sums of blocks of `[H, W, C]`, in the narrowest type that holds them: the narrower, the faster."""
+    for _ in range(2):  # down, then across
+        largest = np.iinfo(values.dtype).max * min(factor, len(values))
+        sums = np.zeros((-(-len(values) // factor), *values.shape[1:]), np.min_scalar_type(largest))
+        for start in range(min(factor, len(values))):
+            part = values[start::factor]
             sums[: len(part)] += part
-        plane = sums.T
-    return plane
+        values = sums.swapaxes(0, 1)
+    return values
