@@ -8,7 +8,7 @@ import math
 import os
 import threading
 import warnings
-from typing import IO, TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ MAX_PIXELS = 89_000_000
 ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Image | NDArray[np.uint8]"
 """A path, an image file's bytes, a Pillow image, or pixels uint8 `[H, W]` or `[H, W, 1..4]`."""
 
+_BUFFER_BYTES = 65_536
+"""Read from a file at once: most small pictures in a single call."""
 _ORIENTATION_TAG = 0x0112
 """The EXIF tag that tells how the camera was held, 1 to 8."""
 _FILTERS_LOCK = threading.Lock()
@@ -58,17 +60,18 @@ def read_picture(source: ImageSource) -> NDArray[np.uint8]:
 def _read_image(source: "str | os.PathLike[str] | bytes | bytearray | memoryview | Image") -> NDArray[np.uint8]:
     from PIL import Image, UnidentifiedImageError
 
+    if not isinstance(source, str | os.PathLike | bytes | bytearray | memoryview | Image.Image):
+        problem = "an image must be a path, bytes, a Pillow image or a uint8 array"
+        raise TypeError(f"{problem}, not {type(source).__name__}")
     name = "the image" if isinstance(source, Image.Image) else "the data"
     try:
         if isinstance(source, Image.Image):
-            _check_size(source, name)
             return _to_array(source, name)
         if isinstance(source, bytes | bytearray | memoryview):
-            return _decode(io.BytesIO(source), name)
-        if isinstance(source, str | os.PathLike):
-            name = os.fspath(source)
-            with open(name, "rb") as stream:  # noqa: PTH123 (a path may be any os.PathLike)
-                return _decode(stream, name)
+            return _to_array(Image.open(io.BytesIO(source), formats=FORMATS), name, is_drafted=True)
+        name = os.fspath(source)
+        with open(name, "rb", _BUFFER_BYTES) as stream:  # noqa: PTH123 (a path may be any os.PathLike)
+            return _to_array(Image.open(stream, formats=FORMATS), name, is_drafted=True)
     except (ImageError, MemoryError, Warning):
         raise
     except FileNotFoundError as error:
@@ -83,29 +86,20 @@ def _read_image(source: "str | os.PathLike[str] | bytes | bytearray | memoryview
     except Exception as error:  # Pillow's decoders raise all kinds of exceptions for damaged files
         problem = getattr(error, "strerror", None) or error
         raise ImageError(f"{name} cannot be read as an image: {problem}") from error
-    raise TypeError(f"an image must be a path, bytes, a Pillow image or a uint8 array, not {type(source).__name__}")
 
 
-def _decode(stream: IO[bytes], name: str) -> NDArray[np.uint8]:
-    from PIL import Image
+def _to_array(image: "Image", name: str, *, is_drafted: bool = False) -> NDArray[np.uint8]:
+    """Decode an opened image: 8 bits per channel, with transparency, shrunk, upright. Copies only what changes.
 
-    with Image.open(stream, formats=FORMATS) as image:
-        _check_size(image, name)
-        if (factor := reduction(image.size)) > 1:
-            # JPEG decoders can scale by 1/2, 1/4 or 1/8, which makes large photographs much cheaper to decode.
-            scale = 1 << (factor - 1).bit_length()
-            image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
-        return _to_array(image, name)
-
-
-def _check_size(image: "Image", name: str) -> None:
+    `is_drafted` lets its decoder scale it, which changes the opened image itself.
+    """
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageError(f"{name} has {width:,} × {height:,} pixels; scale it down to at most {MAX_PIXELS:,}")
-
-
-def _to_array(image: "Image", name: str) -> NDArray[np.uint8]:
-    """Decode an opened image: 8 bits per channel, with transparency, shrunk, upright. Copies only what changes."""
+    if is_drafted and (factor := reduction(image.size)) > 1:
+        # JPEG decoders can scale by 1/2, 1/4 or 1/8, which makes large photographs much cheaper to decode.
+        scale = 1 << (factor - 1).bit_length()
+        image.draft(None, (max(1, width // scale), max(1, height // scale)))
     image.load()  # turns a TIFF
     orientation = image.getexif().get(_ORIENTATION_TAG, 1)
     factor = reduction(image.size)
@@ -125,7 +119,7 @@ def _to_array(image: "Image", name: str) -> NDArray[np.uint8]:
 
         image.getexif()[_ORIENTATION_TAG] = orientation  # conversions lose one that the program has set
         image = ImageOps.exif_transpose(image)
-    pixels = np.asarray(image.convert("RGBA") if mode == "LA" else image)
+    pixels = np.asarray(image)
     return read_array(_wide_to_bytes(pixels, name) if is_wide else pixels)
 
 
