@@ -21,7 +21,7 @@ from export.golden_pictures import (
     joined_answers,
     separate_answers,
 )
-from export.graph import operators
+from export.graph import PARAMETERS_KEY, operators
 from export.joined import JOINED_METADATA, PREPARATION_METADATA, join, portable_preparation
 from export.manifest import (
     INPUT_CONTRACT,
@@ -165,7 +165,7 @@ def _export(
     check_joined(answers, separate_answers(prepare_onnx, int8_onnx, table.confidence, pictures))
     metadata = {
         "mnist_edge.architecture": checkpoint.architecture,
-        contract.PARAMETERS_KEY: str(parameters),
+        PARAMETERS_KEY: str(parameters),
         "mnist_edge.multiply_adds": str(multiply_adds),
         "mnist_edge.checkpoint_sha256": checkpoint.sha256,
         "mnist_edge.input": "image: uint8 [N, 1, 28, 28], 0 to 255, ink bright on dark",

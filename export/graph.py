@@ -17,8 +17,10 @@ from onnx import GraphProto, ModelProto, NodeProto, numpy_helper
 
 from mnist_edge.errors import ArtifactError
 from mnist_edge.training.layers import Layer
-from runtime.contract import IMAGE_SIZE, PARAMETERS_KEY, PICTURE
+from runtime.contract import IMAGE_SIZE, PICTURE
 
+PARAMETERS_KEY = "mnist_edge.parameters"
+"""Metadata: number of parameters of the network. An int8 file may store more weights: its layout repeats some."""
 PREPARATION_PREFIX = "prepare."
 """Starts the names of the preparation's nodes, in its own file and in a joined one."""
 _PREPARATION = "prepare"

@@ -11,7 +11,7 @@ import onnx
 from onnx import ModelProto, TensorProto, ValueInfoProto
 
 from export.confidence import Confidence
-from export.graph import PREPARATION_PREFIX, remove_notes
+from export.graph import PARAMETERS_KEY, PREPARATION_PREFIX, remove_notes
 from export.picture import preparation
 from export.to_onnx import OPSET
 from mnist_edge.errors import CheckFailedError
@@ -19,17 +19,17 @@ from runtime.contract import (
     IMAGE_SIZE,
     INPUT,
     OUTPUT,
-    PARAMETERS_KEY,
     PICTURE,
     PREPARED,
     REJECTION,
-    REJECTIONS_KEY,
     STEP_PREFIX,
     Reason,
 )
 from runtime.errors import ModelError
 from runtime.model_graph import check_graph
 
+REJECTIONS_KEY = "mnist_edge.rejections"
+"""Metadata: a JSON object with the code and label of each `Reason`, for example `{"1": "blank"}`."""
 _NETWORK_PREFIX = "network."
 
 _PICTURE_AND_CODES = {

@@ -14,9 +14,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from .contract import Reason
 from .errors import ImageError, ModelError, PredictorError
-from .prediction import Prediction, Rejection
-from .predictor import Classification, Predictor
-from .preparation import Prepared
+from .graphs import Prepared
+from .predictor import Classification, Prediction, Predictor, Rejection
 from .selftest import SelftestReport
 from .stream import predict_stream
 

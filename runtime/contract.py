@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 _BUNDLED: Final = Path(__file__).resolve().parent / "artifacts"
 ARTIFACTS: Final = _BUNDLED if _BUNDLED.is_dir() else _BUNDLED.parent.parent / "artifacts"
@@ -57,31 +57,31 @@ CONFIDENCE: Final = "confidence"
 PROBABILITIES: Final = "probabilities"
 """float32 `[10]`, of the joined graph."""
 
-PARAMETERS_KEY: Final = "mnist_edge.parameters"
-"""Metadata: number of parameters of the network. An int8 file may store more weights: its layout repeats some."""
 TEMPERATURE_KEY: Final = "mnist_edge.temperature"
 """Metadata: divisor of the logits before the softmax, so that probabilities are calibrated."""
 REJECT_BELOW_KEY: Final = "mnist_edge.reject_below"
 """Metadata: confidence, 0 to 1, below which a prediction is rejected."""
-REJECTIONS_KEY: Final = "mnist_edge.rejections"
-"""Metadata: a JSON object with the code and label of each `Reason`, for example `{"1": "blank"}`."""
 
 
 class Reason(IntEnum):
-    """Why a picture is rejected. A graph's integer output has these codes, and 0 for a picture that is not rejected."""
+    """Why a picture is rejected, with the sentence of `Rejection.detail`.
 
-    BLANK = 1
-    """Nothing stands out from the background."""
-    NOISE = 2
-    """What stands out is too scattered, grainy or faint to be a stroke."""
-    SEVERAL_MARKS = 3
-    """A second mark is nearly as large as the first, as in a number of two digits."""
-    EDGE = 4
-    """The only mark is a strip along an edge of the picture, from one end of it to the other."""
-    UNCLEAR = 5
-    """It cannot be told which of light and dark is ink, or a stroke was dropped."""
-    LOW_CONFIDENCE = 6
-    """The most probable digit's probability is below the threshold."""
+    A graph's integer output has these codes, and 0 for a picture that is not rejected.
+    """
+
+    detail: str
+
+    def __new__(cls, code: int, detail: str = "") -> Self:  # noqa: D102
+        reason = int.__new__(cls, code)
+        reason._value_, reason.detail = code, detail
+        return reason
+
+    BLANK = 1, "the picture is blank: nothing stands out from the background"
+    NOISE = 2, "the picture shows noise, or marks too faint to tell from it"
+    SEVERAL_MARKS = 3, "the picture shows several marks, not a single digit"
+    EDGE = 4, "the only mark is a strip along an edge of the picture"
+    UNCLEAR = 5, "light or dark could be the ink, or part of the ink may be lost"
+    LOW_CONFIDENCE = 6, "the confidence, {confidence:.1%}, is below {threshold:.1%}"
 
     @property
     def label(self) -> str:

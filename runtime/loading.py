@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .contract import ARTIFACTS, INT8_FILE, MANIFEST_FILE, REJECT_BELOW_KEY, TEMPERATURE_KEY
+from .contract import ARTIFACTS, INT8_FILE, MANIFEST_FILE, PREPARE_FILE
 from .errors import ModelDigestError, ModelError, ModelNotFoundError
 from .model_graph import check_graph
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model's bytes, their SHA-256, their path, and the digests in its folder's manifest, by file name (or None)."""
+    """A model's bytes, their SHA-256, their path, and the digests in its folder's manifest, if any, by file name."""
 
     path: Path
     content: bytes
     sha256: str
-    digests: Mapping[str, str] | None
+    digests: Mapping[str, str]
 
 
 def load_model(model: str | os.PathLike[str], sha256: str | None = None) -> ModelFile:
@@ -35,33 +35,44 @@ def load_model(model: str | os.PathLike[str], sha256: str | None = None) -> Mode
         ModelError: the model or its manifest is damaged, or the model could reach beyond its own file.
     """
     path = _find(model)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelNotFoundError(f"the model {path} cannot be read: {error.strerror}") from error
     digests = _read_digests(path.parent / MANIFEST_FILE)
-    digest = hashlib.sha256(content).hexdigest()
-    if sha256 is not None:
-        check_digest(path, digest, sha256, "the caller")
-    if digests is not None and path.name in digests:
-        check_digest(path, digest, digests[path.name], "its manifest")
+    content, digest = read_checked(path, digests, sha256)
     check_graph(str(path), content)
     return ModelFile(path, content, digest, digests)
 
 
-def read_confidence(model: ModelFile, metadata: Mapping[str, str]) -> tuple[float, float]:
-    """Return the temperature and the rejection threshold in a model's metadata; by default 1 and 0.
+def read_checked(path: Path, digests: Mapping[str, str], pinned: str | None = None) -> tuple[bytes, str]:
+    """Return a file's bytes and SHA-256, after comparing it with those of the manifest and the caller, if any.
 
     Raises:
-        ModelError: they are not numbers, or out of range.
+        ModelNotFoundError: the file cannot be read.
+        ModelDigestError: its digest is another than the expected one.
     """
     try:
-        temperature, reject_below = float(metadata.get(TEMPERATURE_KEY, 1)), float(metadata.get(REJECT_BELOW_KEY, 0))
-        if not (0 < temperature < float("inf") and 0 <= reject_below <= 1):
-            raise ValueError(f"temperature {temperature}, reject_below {reject_below}")
-    except ValueError as error:
-        raise ModelError(f"the metadata of {model.path} is damaged ({error}); export the model again") from error
-    return temperature, reject_below
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelNotFoundError(f"{path} cannot be read: {error.strerror}; copy the whole folder again") from error
+    digest = hashlib.sha256(content).hexdigest()
+    for expected, expected_by in ((pinned, "the caller"), (digests.get(path.name), "its manifest")):
+        if expected is not None and digest != expected.lower():
+            raise ModelDigestError(
+                f"{path} is damaged or was replaced: its SHA-256 is {digest}, but {expected_by} says {expected}. "
+                "Copy the whole folder again, or export the model again."
+            )
+    return content, digest
+
+
+def find_preparation(model: Path) -> Path:
+    """Return the path of the preparation: in `ARTIFACTS`, or beside the folder of a model's file.
+
+    Raises:
+        ModelNotFoundError: it is in neither place.
+    """
+    places = ARTIFACTS, model.resolve().parent.parent
+    for folder in places:
+        if (folder / PREPARE_FILE).is_file():
+            return folder / PREPARE_FILE
+    raise ModelNotFoundError(f"no {PREPARE_FILE} in {places[0]} or {places[1]}; copy it there from the artifacts")
 
 
 def _find(model: str | os.PathLike[str]) -> Path:
@@ -80,24 +91,11 @@ def _find(model: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _read_digests(manifest: Path) -> dict[str, str] | None:
+def _read_digests(manifest: Path) -> dict[str, str]:
     try:
         entries = json.loads(manifest.read_text("utf-8"))
         return {name: entry["sha256"].lower() for name, entry in entries["files"].items()}
     except FileNotFoundError:
-        return None
+        return {}
     except (AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
         raise ModelError(f"{manifest} cannot be read as a manifest ({error!r}); copy the whole folder again") from error
-
-
-def check_digest(path: Path, digest: str, expected: str, expected_by: str) -> None:
-    """Check a file's SHA-256.
-
-    Raises:
-        ModelDigestError: it is another than the expected one.
-    """
-    if digest != expected.lower():
-        raise ModelDigestError(
-            f"{path} is damaged or was replaced: its SHA-256 is {digest}, but {expected_by} says {expected}. "
-            "Copy the whole folder again, or export the model again."
-        )

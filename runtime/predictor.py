@@ -2,22 +2,43 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from .contract import DEFAULT_MODEL, IMAGE_SIZE, Reason
-from .errors import ImageError
+from .contract import DEFAULT_MODEL, IMAGE_SIZE, REJECT_BELOW_KEY, TEMPERATURE_KEY, Reason
+from .errors import ImageError, ModelError
+from .graphs import Network, Preparation, Prepared, open_preparation
 from .images import ImageSource, read_picture
-from .loading import load_model, read_confidence
-from .network import Network
-from .prediction import DETAILS, Prediction, Rejection
-from .preparation import Preparation, Prepared, open_preparation
+from .loading import find_preparation, load_model
 from .selftest import SelftestReport, run_selftest
 
 _Float = TypeVar("_Float", bound=np.floating)
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why a picture seems to show no digit: a code for programs and an English sentence for people."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The most probable digit, its probability, the probabilities of 0 to 9, and why they are rejected, or None."""
+
+    digit: int
+    confidence: float
+    probabilities: tuple[float, ...]
+    rejection: Rejection | None = None
+
+    def top(self, count: int) -> list[tuple[int, float]]:
+        """Return the `count` most probable digits with their probabilities, best first."""
+        return sorted(enumerate(self.probabilities), key=lambda entry: (-entry[1], entry[0]))[:count]
 
 
 class Classification(NamedTuple):
@@ -72,25 +93,27 @@ class Predictor:
             raise ValueError(f"providers must be a list of some of {', '.join(available)}, not {providers!r}")
         if reject_below is not None and not 0 <= reject_below <= 1:
             raise ValueError(f"reject_below must be a confidence from 0 to 1, not {reject_below}")
-        self._network = Network(load_model(model, sha256), threads, providers)
+        file = load_model(model, sha256)
+        self._network = Network(file, providers, threads)
         self._preparation: Preparation | None = None  # opened for the first picture: `classify` needs none
-        temperature, own_reject_below = read_confidence(self._network.file, self._network.metadata)
+        metadata = self._network.metadata
+        try:
+            temperature = float(metadata.get(TEMPERATURE_KEY, 1))
+            own_reject_below = float(metadata.get(REJECT_BELOW_KEY, 0))
+            if not (0 < temperature < float("inf") and 0 <= own_reject_below <= 1):
+                raise ValueError(f"temperature {temperature}, reject_below {own_reject_below}")
+        except ValueError as error:
+            raise ModelError(f"the metadata of {file.path} is damaged ({error}); export the model again") from error
+        self.path: Final = str(file.path)
+        """The path of the model's file."""
+        self.sha256: Final = file.sha256
+        """The SHA-256 of the model's bytes, in hexadecimal."""
         self.temperature: Final = temperature
         """The divisor of the logits that calibrates the probabilities."""
         self.reject: Final = reject
         """Whether pictures that are not blank are rejected too."""
         self.reject_below: Final = own_reject_below if reject_below is None else reject_below
         """The confidence below which a prediction is rejected."""
-
-    @property
-    def path(self) -> str:
-        """The path of the model's file."""
-        return str(self._network.file.path)
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of the model's bytes, in hexadecimal."""
-        return self._network.file.sha256
 
     def predict(self, image: ImageSource) -> Prediction:
         """Predict the digit in a picture of any size, dark on light or light on dark.
@@ -142,8 +165,7 @@ class Predictor:
         return self._open_preparation().explain(read_picture(image))
 
     def _open_preparation(self) -> Preparation:
-        if self._preparation is None or self._preparation.is_inherited:
-            self._preparation = open_preparation(self._network.file.path)
+        self._preparation = (self._preparation or open_preparation(find_preparation(self._network.file.path))).here()
         return self._preparation
 
     def _rejection(self, reason: Reason | None, confidence: float) -> Rejection | None:
@@ -151,7 +173,7 @@ class Predictor:
             reason = Reason.LOW_CONFIDENCE
         if reason is None or not (self.reject or reason is Reason.BLANK):
             return None
-        return Rejection(reason, DETAILS[reason].format(confidence=confidence, threshold=self.reject_below))
+        return Rejection(reason, reason.detail.format(confidence=confidence, threshold=self.reject_below))
 
     def classify(self, pixels: NDArray[np.uint8]) -> Classification:
         """Return digits and probabilities of images in MNIST's form, without preparing or rejecting them.
@@ -168,7 +190,7 @@ class Predictor:
         digits = logits.argmax(1)
         if self.temperature != 1:
             logits *= np.float32(1 / self.temperature)
-        return Classification(digits, softmax(logits, digits))
+        return Classification(digits, softmax(logits))
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the network's output, float32 `[N, 10]`, before temperature and softmax; otherwise as `classify`."""
@@ -198,22 +220,10 @@ class Predictor:
         return f"Predictor({self.path!r}, sha256={self.sha256[:12]}…)"
 
 
-def softmax(logits: NDArray[_Float], digits: NDArray[np.int64] | None = None) -> NDArray[_Float]:
-    """Return the probabilities of logits: exp(logit) divided by the sum of its row.
-
-    Args:
-        logits: `[N, C]`, of any floating dtype.
-        digits: the column of each row's largest logit, `[N]`, if it is already known; saves finding it again.
-
-    Returns:
-        `[N, C]` of the same dtype; each row sums to 1.
-    """
-    if digits is None:
-        digits = logits.argmax(1)
-    if len(logits) == 1:  # numpy's calls take longer than the arithmetic, and fewer are needed for one row
-        powers: NDArray[_Float] = np.exp(logits - logits[0, digits[0]])
-        powers /= np.add.reduce(powers, axis=None)
-        return powers
-    powers = np.exp(logits - np.take_along_axis(logits, digits[:, None], axis=1))
-    powers /= powers.sum(axis=1, keepdims=True)
+def softmax(logits: NDArray[_Float]) -> NDArray[_Float]:
+    """Return the probabilities of logits `[N, C]`, of the same dtype: exp(logit) divided by the sum of its row."""
+    is_single = len(logits) == 1  # numpy's calls take longer than the arithmetic, and those without an axis are faster
+    highest = logits[0, logits.argmax()] if is_single else logits.max(axis=1, keepdims=True)
+    powers: NDArray[_Float] = np.exp(logits - highest)
+    powers /= np.add.reduce(powers, axis=None) if is_single else powers.sum(axis=1, keepdims=True)
     return powers

@@ -1,6 +1,5 @@
 """The self-test: compare a model's answers on this machine with those stored at export."""
 
-import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,21 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .contract import (
-    DIGIT,
-    GOLDEN_FILE,
-    GOLDEN_IMAGES,
-    GOLDEN_PICTURE_PREFIX,
-    GOLDEN_PICTURES_FILE,
-    INT8_FILE,
-    LOGIT_TOLERANCE,
-    PREPARED,
-    PREPARED_TOLERANCE,
-    REJECTION,
-    Reason,
-)
-from .errors import ModelError, ModelNotFoundError, SelftestError
-from .loading import ModelFile, check_digest
+from . import contract
+from .errors import ModelError, SelftestError
+from .loading import ModelFile, read_checked
 
 if TYPE_CHECKING:
     from .predictor import Predictor
@@ -49,43 +36,41 @@ class SelftestReport:
 
 def run_selftest(predictor: "Predictor", file: ModelFile) -> SelftestReport:
     """Compare a predictor's answers with those stored beside its model's file. Raises as `Predictor.selftest`."""
-    if file.digests is None:
-        raise SelftestError(f"{file.path} has no golden logits to compare with: its folder has no manifest")
-    with _golden(file, GOLDEN_FILE) as golden:
-        images = golden[GOLDEN_IMAGES]
+    if contract.GOLDEN_FILE not in file.digests:
+        raise SelftestError(f"{file.path} has no golden logits to compare with: no manifest beside it names any")
+    with _golden(file, contract.GOLDEN_FILE) as golden:
+        images = golden[contract.GOLDEN_IMAGES]
         # A single image takes a different code path through the session than a batch.
         logits = np.concatenate([predictor.logits(images[:1]), predictor.logits(images[1:])])
         difference = float(np.abs(logits - golden[file.path.name]).max())
-    if not difference <= LOGIT_TOLERANCE:
+    if not difference <= contract.LOGIT_TOLERANCE:
         problem = f"its logits differ by up to {difference:.3g} from those of the export"
-        raise _failure(file, f"{problem}, and {LOGIT_TOLERANCE:.3g} is allowed")
+        raise _failure(file, f"{problem}, and {contract.LOGIT_TOLERANCE:.3g} is allowed")
     pictures = 0
-    if file.path.name == INT8_FILE and GOLDEN_PICTURES_FILE in file.digests:
-        with _golden(file, GOLDEN_PICTURES_FILE) as golden:
-            keys = [key for key in golden if key.startswith(GOLDEN_PICTURE_PREFIX)]
+    if file.path.name == contract.INT8_FILE and contract.GOLDEN_PICTURES_FILE in file.digests:
+        with _golden(file, contract.GOLDEN_PICTURES_FILE) as golden:
+            keys = [key for key in golden if key.startswith(contract.GOLDEN_PICTURE_PREFIX)]
             results = [predictor.prepare(golden[key]) for key in keys]
             pictures = len(results)
             prepared = np.stack([result.digit for result in results])
-            levels = np.abs(prepared - golden[PREPARED].astype(int)).max(axis=(1, 2))
-            codes = np.where(golden[REJECTION] == Reason.LOW_CONFIDENCE, 0, golden[REJECTION])
-            is_other = (levels > PREPARED_TOLERANCE) | (codes != [result.reason or 0 for result in results])
-            is_other |= golden[DIGIT] != predictor.classify(prepared).digits
-            others = [key.removeprefix(GOLDEN_PICTURE_PREFIX) for key in np.array(keys)[is_other]]
+            levels = np.abs(prepared - golden[contract.PREPARED].astype(int)).max(axis=(1, 2))
+            codes = np.where(
+                golden[contract.REJECTION] == contract.Reason.LOW_CONFIDENCE, 0, golden[contract.REJECTION]
+            )
+            is_other = (levels > contract.PREPARED_TOLERANCE) | (codes != [result.reason or 0 for result in results])
+            is_other |= golden[contract.DIGIT] != predictor.classify(prepared).digits
+            others = [key.removeprefix(contract.GOLDEN_PICTURE_PREFIX) for key in np.array(keys)[is_other]]
         if others:
             problem = "golden pictures give other pixels, digits or rejections than at the export"
             raise _failure(file, f"{problem}: {', '.join(others)}")
-    return SelftestReport(len(images), difference, LOGIT_TOLERANCE, pictures)
+    return SelftestReport(len(images), difference, contract.LOGIT_TOLERANCE, pictures)
 
 
 @contextmanager
 def _golden(file: ModelFile, name: str) -> Iterator[dict[str, NDArray[Any]]]:
     """Yield the arrays in a file beside a model; whatever is wrong with them in the block is a `ModelError`."""
     path = file.path.parent / name
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelNotFoundError(f"{path} is missing; copy the whole folder again") from error
-    check_digest(path, hashlib.sha256(content).hexdigest(), (file.digests or {}).get(name, "none"), "its manifest")
+    content, _ = read_checked(path, file.digests)
     try:
         with np.errstate(all="ignore"), np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             unpacked_bytes = sum(entry.file_size for entry in arrays.zip.infolist())

@@ -1,69 +1,75 @@
 """An ONNX Runtime session, configured for graphs of this size and safe to inherit through `fork`."""
 
+import copy
 import ctypes
 import os
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import onnxruntime
 from numpy.typing import NDArray
 
+from .contract import STEP_PREFIX
 from .errors import ModelError, ModelSignatureError
 from .loading import ModelFile
 
 
 class Session:
-    """Runs one ONNX file on one thread. Threads may share it."""
+    """Runs one ONNX file on one thread. Threads may share it.
 
+    A subclass names the graph, for error messages, and the inputs and outputs that it must have: name, type and shape,
+    in which * is any length. Outputs that start with `STEP_PREFIX` may come on top.
+    """
+
+    graph: ClassVar[str]
+    inputs: ClassVar[list[str]]
+    outputs: ClassVar[list[str]]
+    is_optimized: ClassVar[bool] = True
+    """Whether onnxruntime optimizes the graph when it opens it."""
     is_inherited = False
     """Whether this process got the session through a `fork`; if so, only `here()` can run."""
 
-    def __init__(
-        self,
-        settings: tuple[Any, ...],
-        file: ModelFile,
-        providers: Sequence[str] = ("CPUExecutionProvider",),
-        optimize: bool = True,
-    ) -> None:
-        """Open a session; `settings` are the arguments with which another process can open this subclass again.
+    def __init__(self, file: ModelFile, providers: Sequence[str] = ("CPUExecutionProvider",)) -> None:
+        """Open a session.
 
         Raises:
+            ModelSignatureError: the inputs or outputs are others.
             ModelError: onnxruntime cannot run the model.
         """
-        self.settings = settings
         self.file = file
+        self._arguments: tuple[Any, ...] = file, providers
         options = onnxruntime.SessionOptions()
-        # Dividing a single image among threads costs more than it saves.
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
+        options.intra_op_num_threads = 1  # dividing a single image among threads costs more than it saves
         # For tensors this small malloc is as fast as an arena, and returns memory to the system.
         options.enable_cpu_mem_arena = False
-        if not optimize:
+        if not self.is_optimized:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = 4  # errors below "fatal" are also raised as exceptions
         onnxruntime.disable_telemetry_events()
         try:
-            self._session = onnxruntime.InferenceSession(
-                file.content,
-                options,
-                providers=list(providers),
-                enable_fallback=0,  # a fallback prints to standard output
-            )
-            self.inputs = [_signature(node) for node in self._session.get_inputs()]
-            self.outputs = [_signature(node) for node in self._session.get_outputs()]
+            # A fallback would print to standard output.
+            self._session = onnxruntime.InferenceSession(file.content, options, list(providers), enable_fallback=0)
+            inputs = [_signature(node) for node in self._session.get_inputs()]
+            outputs = [_signature(node) for node in self._session.get_outputs()]
             self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         except Exception as error:  # onnxruntime's exceptions have no other common base
             raise ModelError(f"{file.path} is not an ONNX model that onnxruntime can run ({error})") from error
+        self.steps = [output.partition(" ")[0] for output in outputs if output.startswith(STEP_PREFIX)]
+        outputs = [output for output in outputs if not output.startswith(STEP_PREFIX)]
+        for kind, actual, expected in (("input", inputs, self.inputs), ("output", outputs, self.outputs)):
+            if actual != expected:
+                problem = f"is {'; '.join(actual) or 'none'}; a {self.graph}'s is {'; '.join(expected)}"
+                raise ModelSignatureError(f"the {kind} of {file.path} {problem}")
         _sessions.add(self)
 
     def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
         """Pickle the model's bytes and the settings: the receiving process opens its own session."""
-        return type(self), self.settings
+        return type(self), self._arguments
 
     def here(self) -> Self:
         """Return this session, or a new one on the same bytes if this process got it through a `fork`."""
-        return type(self)(*self.settings) if self.is_inherited else self
+        return copy.copy(self) if self.is_inherited else self
 
     def _run(self, outputs: Sequence[str], inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Return the named outputs.
@@ -82,17 +88,6 @@ class Session:
             f"{self.file.path} failed to run or returned other outputs than it declares ({problem}); "
             "if this recurs, export it again"
         )
-
-    def _check_signature(self, graph: str, inputs: list[str], outputs: list[str]) -> None:
-        """Check that a graph has the expected inputs and outputs, each a name, a type and a shape; * is any length.
-
-        Raises:
-            ModelSignatureError: it has others.
-        """
-        for kind, actual, expected in (("input", self.inputs, inputs), ("output", self.outputs, outputs)):
-            if actual != expected:
-                problem = f"is {'; '.join(actual) or 'none'}; a {graph}'s is {'; '.join(expected)}"
-                raise ModelSignatureError(f"the {kind} of {self.file.path} {problem}")
 
 
 def _signature(node: Any) -> str:

@@ -11,8 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime import ImageError
-from runtime.arrays import MAX_SIDE
-from runtime.images import read_picture
+from runtime.images import MAX_SIDE, read_picture
 
 
 def random_pixels(*shape: int) -> NDArray[np.uint8]:

@@ -9,8 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from runtime import ImageError
-from runtime.arrays import MAX_SIDE
-from runtime.images import read_picture
+from runtime.images import MAX_SIDE, read_picture
 from tests.runtime.test_arrays import block_means, laid_on
 
 NOISE = np.random.default_rng(0).integers(0, 256, (70, 2_100, 3), dtype=np.uint8)

@@ -15,8 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 from mnist_edge.data.drawing import draw_digit
 from runtime import ModelError, Predictor, Reason
 from runtime.errors import ModelDigestError, ModelNotFoundError, ModelSignatureError
+from runtime.graphs import Preparation
 from runtime.loading import load_model
-from runtime.preparation import Preparation
 
 PICTURE = np.zeros((5, 4, 3), np.uint8)
 GREY: NDArray[np.uint8] = np.full((1, 1, 28, 28), 128, np.uint8)
@@ -76,7 +76,7 @@ def open_file(path: Path) -> Preparation:
 
 def only_beside(folder: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Copy v2 into a folder for models, as on a device that has nothing else, and return the model's folder."""
-    monkeypatch.setattr("runtime.preparation.ARTIFACTS", folder / "none")
+    monkeypatch.setattr("runtime.loading.ARTIFACTS", folder / "none")
     return Path(shutil.copytree(artifacts / "v2", folder / "models" / "v2"))
 
 

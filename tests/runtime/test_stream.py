@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,31 @@ def test_pictures_are_read_only_a_little_ahead(predictor: Predictor, workers: in
     results.close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(("side", "kept"), [(100, 16), (400, 1)])
+def test_only_small_pictures_are_kept_until_all_are_read(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch, side: int, kept: int
+) -> None:
+    read_pictures: list[weakref.ref[np.ndarray]] = []
+    most = 0
+    prepare = predictor.prepare
+
+    def read(_source: object) -> np.ndarray:
+        picture = np.zeros((side, side, 1), np.uint8)
+        read_pictures.append(weakref.ref(picture))
+        return picture
+
+    def count(picture: Any) -> Any:
+        nonlocal most
+        most = max(most, sum(reference() is not None for reference in read_pictures))
+        return prepare(picture)
+
+    monkeypatch.setattr("runtime.stream.read_picture", read)
+    monkeypatch.setattr(predictor, "prepare", count)
+    pictures = [f"{index}.png" for index in range(16)]
+    assert len([*predict_stream(predictor, pictures, 2)]) == 16
+    assert most == kept
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_failing_model_ends_the_stream(predictor: Predictor, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
     """It does not hang, and no thread is left."""
@@ -79,7 +105,7 @@ def test_a_failing_model_ends_the_stream(predictor: Predictor, monkeypatch: pyte
     prepare = predictor.prepare
 
     def fail_once(image: Any) -> Any:
-        if image is failing:
+        if np.array_equal(np.squeeze(image), failing):
             raise ModelError("failed to run")
         return prepare(image)
 
