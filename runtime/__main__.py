@@ -2,9 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
 
-from . import Prediction, Predictor
+from . import Predictor, predict_stream
 from .errors import ImageError, ModelError, SelftestError
 
 DONE, FAILED, REFUSED, NO_DIGIT = 0, 1, 3, 4
@@ -20,41 +19,31 @@ def main() -> int:
     )
     parser.add_argument("image", nargs="+", help="image files, or the word selftest")
     images: list[str] = parser.parse_args().image
+    codes = {DONE}
     try:
         predictor = Predictor()
         if images == ["selftest"]:
             report = predictor.selftest()
             print(f"passed; {report.images} golden images and {report.pictures} golden pictures are read as at export")
             return DONE
-        return _predict(predictor, images)
+        for image, prediction in zip(images, predict_stream(predictor, images), strict=True):
+            if isinstance(prediction, ImageError):
+                print(f"error: {prediction}", file=sys.stderr)
+                codes.add(FAILED)
+            else:
+                digit, rejection = f"{prediction.digit} ({prediction.confidence:.1%})", prediction.rejection
+                verdict = f"no digit ({rejection.detail}); best guess: {digit}" if rejection else digit
+                print(f"{image}: {verdict}", flush=True)
+                codes.add(NO_DIGIT if rejection else DONE)
     except ModelError as error:
         print(f"error: {error}", file=sys.stderr)
         return REFUSED if isinstance(error, SelftestError) else FAILED
-
-
-def _predict(predictor: Predictor, images: Iterable[str]) -> int:
-    """Print a line for each image; return the exit code."""
-    codes = {DONE}
-    for image in images:
-        try:
-            prediction = predictor.predict(image)
-        except ImageError as error:
-            print(f"error: {error}", file=sys.stderr)
-            codes.add(FAILED)
-        except ModuleNotFoundError as error:
-            if error.name != "PIL":
-                raise
-            print("error: opening image files needs Pillow; install it with: pip install pillow", file=sys.stderr)
-            return FAILED
-        else:
-            print(f"{image}: {_describe(prediction)}", flush=True)
-            codes.add(NO_DIGIT if prediction.rejection else DONE)
+    except ModuleNotFoundError as error:
+        if error.name != "PIL":
+            raise
+        print("error: opening image files needs Pillow; install it with: pip install pillow", file=sys.stderr)
+        return FAILED
     return FAILED if FAILED in codes else max(codes)
-
-
-def _describe(prediction: Prediction) -> str:
-    digit = f"{prediction.digit} ({prediction.confidence:.1%})"
-    return f"no digit ({prediction.rejection.detail}); best guess: {digit}" if prediction.rejection else digit
 
 
 if __name__ == "__main__":
