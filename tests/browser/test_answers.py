@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from export.parity import FLOAT_TOLERANCE
 from mnist_edge.data.drawing import Pixels
 from runtime import Predictor, Reason
-from runtime.contract import MODELS, PREPARED_TOLERANCE
+from runtime.contract import LOGIT_TOLERANCE, MODELS, PREPARED_TOLERANCE
 from tests.browser.answers import PICTURES, Answer, answer_in_browser, answer_in_python, pictures
 from tests.browser.measure import measure_golden
 from tests.browser.visits import Open
@@ -67,4 +66,4 @@ def test_golden_answers_are_the_same_in_the_browser(open_page: Open) -> None:
     assert result.prepared_levels <= PREPARED_TOLERANCE
     assert result.confidence <= CONFIDENCE_TOLERANCE
     assert result.int8_logit == 0.0
-    assert result.float_logit <= FLOAT_TOLERANCE
+    assert result.float_logit <= LOGIT_TOLERANCE
