@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import onnx
-from onnx import ModelProto, TensorProto, ValueInfoProto
+from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
 
 from export.confidence import Confidence
 from export.graph import PARAMETERS_KEY, PREPARATION_PREFIX, remove_notes
@@ -87,10 +87,25 @@ def portable_preparation() -> ModelProto:
         rename_value_infos=False,
     )
     remove_notes(model.graph)
+    _shorten_names(model.graph)
     model.producer_name, model.producer_version = "mnist-edge", ""
     _check_preparation(model)
     check_portable("the preparation", model)
     return model
+
+
+def _shorten_names(graph: GraphProto) -> None:
+    """Number the nodes, the constants and the values between nodes, whose names would be a third of the file."""
+    outputs = {output.name for output in graph.output}
+    inner = [name for node in graph.node for name in node.output if name not in outputs]
+    short = {name: f"v{number:x}" for number, name in enumerate(inner)}
+    for number, tensor in enumerate(graph.initializer):
+        short[tensor.name] = f"c{number:x}"
+        tensor.name = short[tensor.name]
+    for number, node in enumerate(graph.node):
+        node.name = f"{PREPARATION_PREFIX}{number}"
+        for names in (node.input, node.output):
+            names[:] = [short.get(name, name) for name in names]
 
 
 def join(prepare: ModelProto, network: ModelProto, confidence: Confidence) -> ModelProto:
