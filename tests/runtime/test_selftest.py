@@ -64,6 +64,18 @@ def test_a_single_differing_logit_fails_it(model_folder: Path, row: int) -> None
         Predictor(model_folder).selftest()
 
 
+def test_a_model_that_fails_is_not_taken_for_a_damaged_file(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_images: Any) -> Any:
+        raise ModelError("the model failed to run")
+
+    predictor = Predictor(model_folder)
+    monkeypatch.setattr(predictor, "logits", fail)
+    with pytest.raises(ModelError, match=r"^the model failed to run$"):
+        predictor.selftest()
+
+
 def test_a_model_without_manifest_has_no_selftest(model_folder: Path) -> None:
     (model_folder / "manifest.json").unlink()
     with pytest.raises(SelftestError, match="no manifest beside it names any"):
