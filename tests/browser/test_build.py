@@ -49,7 +49,13 @@ def test_versions_and_bytes_of_packages_are_pinned(root: Path) -> None:
 def test_make_page_says_how_to_get_npm(root: Path, tmp_path: Path) -> None:
     shutil.copy(root / "Makefile", tmp_path)
     shutil.copytree(root / BROWSER, tmp_path / BROWSER)
-    done = subprocess.run(["make", "page", "NPM=no-npm"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "page", "NPM=no-npm"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2
     assert (
         done.stdout
@@ -74,7 +80,7 @@ def test_make_page_writes_a_folder_or_says_what_failed(root: Path, tmp_path: Pat
     ):
         (packages / file).parent.mkdir(parents=True, exist_ok=True)
         (packages / file).write_bytes(b"package")
-    command = ["make", "page", f"NPM={npm}"]
+    command = ["make", "--no-print-directory", "page", f"NPM={npm}"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     if npm == "false":
         assert done.returncode == 2
