@@ -52,7 +52,6 @@ def test_the_pictures_have_every_digit_and_reason(expected: dict[str, list[Answe
 def test_another_picture_gets_another_answer(
     open_page: Open, drawn: list[Pixels], expected: dict[str, list[Answer]]
 ) -> None:
-    """A 5 whose colors are swapped for those of the next picture is not taken for the same."""
     page = open_page().page
     shifted = [*drawn[1:], drawn[0]]
     for index in (4, 7, 20):
