@@ -1,4 +1,4 @@
-"""The table in docs/devices.md of how much answers differ between devices and languages, and the results it shows."""
+"""The tables in README.md and docs/devices.md of how much answers differ between devices and languages."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,18 @@ from tools.markdown import table
 DEVICES = ARTIFACTS.parent / "docs" / "devices.json"
 REACH = ARTIFACTS.parent / "docs" / "reach.json"
 BROWSER = ARTIFACTS.parent / "docs" / "browser.json"
+_CELLS = {
+    "this processor": ("Python", None),
+    "x86, Haswell": ("Python", "x86, AVX2"),
+    "x86, Nehalem": ("Python", "x86, SSE4.2"),
+    "aarch64, Cortex-A72": ("Python", "ARM, Cortex-A72"),
+    "aarch64, all extensions": ("Python", "ARM, all extensions"),
+    "C++": ("C++", None),
+    "C++, aarch64, Cortex-A72": ("C++", "ARM, Cortex-A72"),
+    "Node": ("Node", None),
+    "browser, Chromium": ("browser, WebAssembly", None),
+}
+"""The language and the emulated processor of the devices in README.md's table; None is the measuring machine's own."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,25 @@ class DeviceResults:
 
     machine: Machine
     devices: tuple[DeviceResult, ...]
+
+
+def reach_table(devices: Path = DEVICES, reach: Path = REACH, browser: Path = BROWSER) -> str:
+    """Return what differs from the golden answers, by language and processor; `devices_table` has more of it."""
+    cells: dict[tuple[str, str], str] = {}
+    for part in (load_results(path, DeviceResults) for path in (devices, reach, browser)):
+        own = "x86, AVX-512 VNNI" if "avx512_vnni" in part.machine.flags else part.machine.processor
+        for device in part.devices:
+            if device.name in _CELLS:
+                language, processor = _CELLS[device.name]
+                cells[language, processor or own] = _differences(device)
+    languages, processors = (list(dict.fromkeys(key[index] for key in cells)) for index in (0, 1))
+    return table(
+        ["answers beside those at export", *processors],
+        [[name, *(cells.get((name, column), "not measured") for column in processors)] for name in languages],
+        "Digits, rejections, confidences and prepared pixels of golden pictures and int8 logits of golden images: a "
+        "cell names what has other bits than at export, and by how much at most. In the browser only the rejection of "
+        "blank pictures is compared. All processors but the first are emulated.",
+    )
 
 
 def devices_table(devices: Path = DEVICES, reach: Path = REACH, browser: Path = BROWSER) -> str:
@@ -69,6 +100,17 @@ def devices_table(devices: Path = DEVICES, reach: Path = REACH, browser: Path = 
         "browser only the rejection is compared: the rest is rounding noise. Processors that are named are emulated by "
         f"qemu-user; the others are {' and '.join(dict.fromkeys(machines))}.",
     )
+
+
+def _differences(device: DeviceResult) -> str:
+    """Return what differs from the golden answers, with the largest differences."""
+    differences = {
+        f"{device.other_answers} of {device.pictures} answers differ": device.other_answers,
+        f"prepared pixels ±{device.prepared_levels}": device.prepared_levels,
+        f"int8 logits ±{device.int8_logit:.1g}": device.int8_logit,
+        f"confidence ±{device.confidence:.1g}": device.confidence,
+    }
+    return ", ".join(words for words, amount in differences.items() if amount) or "same bits"
 
 
 def _difference(largest: float) -> str:

@@ -10,7 +10,7 @@ from mnist_edge.files import load_results
 from mnist_edge.machine import describe_machine, describe_versions
 from runtime.contract import ARTIFACTS, FLOAT_FILE, INT8_FILE, MODELS
 from tools.challenge_page import ablation_table, challenge_table, comparison_table, diagram
-from tools.devices_page import devices_table
+from tools.devices_page import devices_table, reach_table
 from tools.markdown import fill, table
 from tools.page_results import page_table
 from tools.pictures_page import pictures_table, versions_table
@@ -180,6 +180,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "training": training_table,
     "pictures": pictures_table,
     "versions": versions_table,
+    "reach": reach_table,
     "devices": devices_table,
     "page": page_table,
     "scoring": scoring_table,

@@ -79,6 +79,19 @@ def test_the_predictor_example_works_as_it_stands(readme: str, root: Path) -> No
     assert re.fullmatch(r"7 [01]\.\d{3} None\n", done.stdout)
 
 
+def test_the_bundle_takes_four_lines(readme: str, root: Path, run: Run, samples: Path, tmp_path: Path) -> None:
+    """The second and the fourth as they stand; the packages of the other two are installed here."""
+    (block,) = (block for block in code_blocks(readme, "console") if "bundle" in block)
+    _, bundle, install, read = (line.partition("#")[0].removeprefix("$ ").split() for line in block.splitlines())
+    assert run(*bundle[1:], cwd=tmp_path, PYTHONPATH=str(root)).returncode == 0
+    wheel, extra, _ = re.split(r"[][]", install[-1].strip("'"))
+    assert extra == "images"
+    shutil.unpack_archive(tmp_path / wheel, tmp_path, "zip")
+    shutil.copy(samples / "three-on-paper.png", tmp_path / read[-1])
+    done = subprocess.run([sys.executable, *read[1:]], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{read[-1]}: 3 (100.0%)\n"
+
+
 @pytest.mark.parametrize(("file", "answer"), [("three-on-paper.png", "3 0"), ("five-transparent.png", "5 0")])
 def test_the_device_example_needs_onnxruntime_alone(
     readme: str, root: Path, tmp_path: Path, file: str, answer: str
