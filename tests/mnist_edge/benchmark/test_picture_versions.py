@@ -1,5 +1,6 @@
 """Another version is measured by its own code, in turn with this one, and named by its commit."""
 
+import itertools
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,32 +9,47 @@ import numpy as np
 import pytest
 
 from mnist_edge.benchmark import picture_versions
-from mnist_edge.benchmark.picture_contenders import own_contender
 from mnist_edge.benchmark.picture_files import SMALL, draw_many_pictures
+from mnist_edge.benchmark.picture_results import VersionRow
 from mnist_edge.benchmark.picture_versions import compare_versions, count_steps, other_version
+from mnist_edge.benchmark.results import Spread
 from mnist_edge.errors import BenchmarkError
 from tests.conftest import Run
 
-SLEEP_SECONDS = 0.02
+_CLOCK = """
+import __main__
+_predict, _predict_stream, _seconds = Predictor.predict, predict_stream, [0]
+
+def _tick(*arguments):
+    _seconds[0] += {seconds}
+    return _predict(*arguments)
+
+def predict_stream(*arguments):
+    start = _seconds[0]
+    for count, result in enumerate(_predict_stream(*arguments), 1):
+        _seconds[0] = start + count * {seconds}
+        yield result
+
+Predictor.predict, __main__.perf_counter = _tick, lambda: _seconds[0]
+"""
+"""Lets the worker's clock stand still but for `seconds` with each prediction."""
 
 
-@pytest.fixture
-def slower(root: Path, tmp_path: Path) -> Path:
-    """A copy of the project whose predictions take 20 ms longer."""
-    folder = tmp_path / "slower"
+def copy_project(root: Path, folder: Path, seconds: int = 1) -> Path:
+    """Copy what a version needs; each of its predictions takes that many seconds by its own clock."""
     for package in ("runtime", "mnist_edge"):
         shutil.copytree(root / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(root / "artifacts" / "v2", folder / "artifacts" / "v2")
     for file in (root / "artifacts").glob("*.onnx"):
         shutil.copy(file, folder / "artifacts")
     with (folder / "runtime" / "__init__.py").open("a") as stream:
-        stream.write(
-            "\nimport time\n"
-            "_predict, _stream = Predictor.predict, predict_stream\n"
-            f"Predictor.predict = lambda *a: (time.sleep({SLEEP_SECONDS}), _predict(*a))[1]\n"
-            f"predict_stream = lambda *a: (time.sleep({20 * SLEEP_SECONDS}), _stream(*a))[1]\n"
-        )
+        stream.write(_CLOCK.format(seconds=seconds))
     return folder
+
+
+@pytest.fixture
+def version(root: Path, tmp_path: Path) -> Path:
+    return copy_project(root, tmp_path / "version")
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -42,31 +58,33 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def test_a_slower_version_is_measured_as_slower(slower: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def constant(value: float) -> Spread:
+    return Spread(value, value, value)
+
+
+@pytest.mark.parametrize(("ours", "other"), [(1, 3), (3, 1), (2, 2)])
+def test_each_version_is_measured_by_its_own_code(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ours: int, other: int
+) -> None:
     monkeypatch.setattr(picture_versions, "ROUND_SECONDS", 0.0)
     monkeypatch.setattr(picture_versions, "MANY_FILES", 40)
+    monkeypatch.setattr(picture_versions, "perf_counter", itertools.count().__next__)
     draw_many_pictures(tmp_path / "timed", 2)
+    first, second = (
+        other_version(copy_project(root, tmp_path / name, seconds), "v2")
+        for name, seconds in (("first", ours), ("second", other))
+    )
     steps: list[str] = []
-    ours, other = own_contender("v2"), other_version(slower, "v2")
-    compared = compare_versions(ours, other, {SMALL: tmp_path / "timed"}, tmp_path, 2, steps.append)
+    compared = compare_versions(first, second, {SMALL: tmp_path / "timed"}, tmp_path, 2, steps.append)
     assert len(steps) == count_steps(2)
-    assert (compared.ours, compared.other) == ("mnist-edge, V2", "mnist-edge, V2, slower")
-    rows = {row.measurement: row for row in compared.rows}
-    assert list(rows) == [
-        f"file, {SMALL}",
-        f"array, {SMALL}",
-        "mnist-edge predict, whole process",
-        f"folder of 40 files, {SMALL}",
-    ]
-    for kind in ("file", "array"):
-        row = rows[f"{kind}, {SMALL}"]
-        assert row.ours.low < 1e3 * SLEEP_SECONDS <= row.other.low
-        assert row.times_as_fast > 1
-    folder = rows[f"folder of 40 files, {SMALL}"]
-    assert folder.unit == "pictures/s"
-    assert folder.ours.low > folder.other.high
-    assert folder.times_as_fast > 1
-    assert 40 / folder.other.high > 20 * SLEEP_SECONDS
+    assert (compared.ours, compared.other) == ("mnist-edge, V2, first", "mnist-edge, V2, second")
+    speedup = other / ours
+    assert compared.rows == (
+        VersionRow(f"file, {SMALL}", "ms", constant(1e3 * ours), constant(1e3 * other), speedup),
+        VersionRow(f"array, {SMALL}", "ms", constant(1e3 * ours), constant(1e3 * other), speedup),
+        VersionRow("mnist-edge predict, whole process", "ms", constant(1e3), constant(1e3), 1),
+        VersionRow(f"folder of 40 files, {SMALL}", "pictures/s", constant(1 / ours), constant(1 / other), speedup),
+    )
 
 
 def test_ratios_are_the_median_of_each_rounds() -> None:
@@ -75,29 +93,29 @@ def test_ratios_are_the_median_of_each_rounds() -> None:
     assert picture_versions._row("a", "pictures/s", pairs).times_as_fast == pytest.approx(1 / 3)
 
 
-def test_a_version_whose_command_fails_is_an_error(slower: Path, tmp_path: Path) -> None:
-    (slower / "mnist_edge" / "__main__.py").write_text("raise SystemExit('no such command')")
+def test_a_version_whose_command_fails_is_an_error(version: Path, tmp_path: Path) -> None:
+    (version / "mnist_edge" / "__main__.py").write_text("raise SystemExit('no such command')")
     draw_many_pictures(tmp_path / "timed", 1)
-    with pytest.raises(BenchmarkError, match="slower: mnist-edge predict ended with code 1: no such command"):
-        picture_versions._command_seconds(other_version(slower, "v2"), tmp_path / "timed" / "00000.png")
+    with pytest.raises(BenchmarkError, match="version: mnist-edge predict ended with code 1: no such command"):
+        picture_versions._command_seconds(other_version(version, "v2"), tmp_path / "timed" / "00000.png")
 
 
-def test_a_checkout_is_named_by_its_commit(slower: Path) -> None:
-    git(slower, "init", "-q")
-    git(slower, "commit", "-q", "--allow-empty", "-m", "Begin")
-    assert other_version(slower, "v2").name == f"mnist-edge, V2, {git(slower, 'rev-parse', '--short', 'HEAD')}"
+def test_a_checkout_is_named_by_its_commit(version: Path) -> None:
+    git(version, "init", "-q")
+    git(version, "commit", "-q", "--allow-empty", "-m", "Begin")
+    assert other_version(version, "v2").name == f"mnist-edge, V2, {git(version, 'rev-parse', '--short', 'HEAD')}"
 
 
-def test_a_folder_inside_a_checkout_is_named_by_itself(slower: Path) -> None:
-    git(slower.parent, "init", "-q")
-    git(slower.parent, "commit", "-q", "--allow-empty", "-m", "Begin")
-    assert other_version(slower, "v2").name == "mnist-edge, V2, slower"
+def test_a_folder_inside_a_checkout_is_named_by_itself(version: Path) -> None:
+    git(version.parent, "init", "-q")
+    git(version.parent, "commit", "-q", "--allow-empty", "-m", "Begin")
+    assert other_version(version, "v2").name == "mnist-edge, V2, version"
 
 
-def test_without_git_the_folder_gives_the_name(slower: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    git(slower, "init", "-q")
+def test_without_git_the_folder_gives_the_name(version: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    git(version, "init", "-q")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert other_version(slower, "v2").name == "mnist-edge, V2, slower"
+    assert other_version(version, "v2").name == "mnist-edge, V2, version"
 
 
 def test_a_folder_without_the_project_is_an_error(run: Run, tmp_path: Path) -> None:
