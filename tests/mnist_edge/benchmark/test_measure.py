@@ -16,34 +16,40 @@ from mnist_edge.data.mnist import Split
 from mnist_edge.errors import BenchmarkError
 
 LABELS = np.resize(np.arange(10, dtype=np.uint8), 300)
-SLEEP_SECONDS = 0.004
 
 
 class Fast:
-    """Reads the digit from the first pixel; the model file names a digit that it mistakes for a zero."""
+    """Reads the digit from the first pixel; the model file names a digit that it mistakes for a zero.
+
+    Its process has a clock that only advances when it is told to: each call works 1 ms.
+    """
+
+    works, waits = 0.001, 0.0
+    seconds = processor_seconds = 0.0
 
     def __init__(self, path: Path, *, threads: int) -> None:
         self.mistaken = int(path.read_text())
         self.threads = threads
+        time.perf_counter, time.process_time = lambda: self.seconds, lambda: self.processor_seconds
+        time.sleep = self.wait  # type: ignore[assignment]
+
+    def wait(self, seconds: float) -> None:
+        self.seconds += seconds
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.seconds += self.works + self.waits
+        self.processor_seconds += self.works
         logits = np.eye(10, dtype=np.float32)[pixels[:, 0, 0]]
         logits[:, 0] += 2 * (pixels[:, 0, 0] == self.mistaken)
         return logits
 
 
 class Slow(Fast):
-    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        time.sleep(SLEEP_SECONDS)
-        return super().logits(pixels)
+    works, waits = 0.001, 0.003
 
 
 class Busy(Fast):
-    def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        until = time.process_time() + 0.01
-        while time.process_time() < until:
-            pass
-        return super().logits(pixels)
+    works = 0.010
 
 
 class Broken(Fast):
@@ -95,18 +101,19 @@ def test_each_contender_is_measured(test_split: Split, tmp_path: Path) -> None:
     assert (fast.bytes, slow.bytes) == (4, 2)
     for threads in (1, 2):
         for batch in BATCHES:
-            assert fast.timing(threads, batch).speedup == 1
-            timing = slow.timing(threads, batch)
-            assert timing.speedup < 1
-            assert SLEEP_SECONDS * 1e6 / batch <= timing.microseconds.low <= timing.microseconds.median
+            for contender, milliseconds in ((fast, 1), (slow, 4)):
+                timing = contender.timing(threads, batch)
+                assert timing.microseconds.median == pytest.approx(1e3 * milliseconds / batch)
+                assert timing.speedup == pytest.approx(1 / milliseconds)
     assert fast.cold_start_seconds.low > 0.01
     assert fast.peak_bytes is None or 10e6 < fast.peak_bytes < 1e9
 
 
 def test_processor_share_counts_work_but_not_waiting(test_split: Split, tmp_path: Path) -> None:
     contenders = [_contender(tmp_path, Fast), _contender(tmp_path, Slow), _contender(tmp_path, Busy)]
-    (_, slow, busy), _ = measure(contenders, test_split, tmp_path, threads=[1], rounds=1)
-    assert slow.processor_shares["1"] < 0.05 < busy.processor_shares["1"] < 0.3  # 10 ms of work, ten times a second
+    measured, _ = measure(contenders, test_split, tmp_path, threads=[1], rounds=1)
+    shares = [contender.processor_shares["1"] for contender in measured]
+    assert shares == pytest.approx([0.01, 0.01, 0.1])  # ten calls a second
 
 
 @pytest.mark.parametrize(("opener", "problem"), [(Broken, "ValueError: no such operator"), (Dying, "code 7")])

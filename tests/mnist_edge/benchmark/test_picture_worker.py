@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from time import sleep
 from types import SimpleNamespace
 from typing import Any
 
@@ -70,7 +69,7 @@ def test_files_are_read_in_alphabetical_order(texts: Path) -> None:
     with contender(First).start(texts) as worker:
         assert worker.first_reply == [3, False]
         assert worker.ask(command="read", pictures=str(texts)) == [[3, False], [1, True], [4, False]]
-        assert 0 < worker.ask(command="time", pictures=str(texts), seconds=0.01) < 1
+        assert worker.ask(command="time", pictures=str(texts), seconds=0.01) > 0
 
 
 def test_our_predictor_reads_times_and_streams_files(pictures: Path) -> None:
@@ -78,9 +77,9 @@ def test_our_predictor_reads_times_and_streams_files(pictures: Path) -> None:
         readings = worker.ask(command="read", pictures=str(pictures))
         assert sum(guess == index % 10 for index, (guess, _) in enumerate(readings)) >= 11
         for command in ("time", "time_arrays"):
-            assert 0.01 < worker.ask(command=command, pictures=str(pictures), seconds=0.0) < 1_000
+            assert worker.ask(command=command, pictures=str(pictures), seconds=0.0) > 0
         for workers in (1, 2):
-            assert 1 < worker.ask(command="stream", pictures=str(pictures), workers=workers) < 1e5
+            assert worker.ask(command="stream", pictures=str(pictures), workers=workers) > 0
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is measured on Linux alone")
@@ -121,18 +120,17 @@ def test_a_rejection_is_understood_under_both_its_names(field: str, value: str |
     assert reader.read(b"") == (3, value is not None)
 
 
-def test_a_time_covers_whole_passes_over_the_pictures() -> None:
+def test_a_time_covers_whole_passes_over_the_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that advances by 2 ms with each picture."""
     seen: list[str] = []
+    monkeypatch.setattr(picture_worker, "perf_counter", lambda: 0.002 * len(seen))
 
     def read(picture: str) -> Reading:
         seen.append(picture)
-        sleep(0.002)
         return 0, False
 
-    assert milliseconds_per_picture(read, ["a", "b", "c"], 0.01) >= 2
-    assert seen[:4] == ["a", "a", "b", "c"]  # a warm-up first
-    assert len(seen) % 3 == 1
-    assert len(seen) >= 7
+    assert milliseconds_per_picture(read, ["a", "b", "c"], 0.01) == pytest.approx(2)
+    assert "".join(seen) == "a" + 2 * "abc"  # a warm-up first
 
 
 def test_memory_is_none_where_it_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

