@@ -4,13 +4,15 @@ import platform
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow
+from numpy.typing import NDArray
 from pyarrow import parquet
 
 from mnist_edge import __version__
 from mnist_edge.errors import ScoringError
 from mnist_edge.scoring.plan import Plan, read_block, write_whole
-from mnist_edge.scoring.sources import Place, Source, read_pictures
+from mnist_edge.scoring.sources import Place, read_pictures
 from runtime import ImageError, Predictor
 
 SCHEMA = pyarrow.schema(
@@ -27,48 +29,45 @@ SCHEMA = pyarrow.schema(
 
 
 @dataclass(frozen=True)
-class Job:
-    """What every worker needs: the predictor, where pictures and results are, and the plan. Can be pickled."""
+class Scorer:
+    """Scores blocks of a plan, in a process of its own; Ray pickles what it is made of."""
 
     predictor: Predictor
-    source: Source
+    source: Place
     out: Place
     plan: Plan
 
+    def __call__(self, batch: dict[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
+        """Score the blocks whose numbers are in `item`, and return their numbers of pictures as `pictures`."""
+        return {"pictures": np.array([self.score(block) for block in batch["item"].tolist()])}
 
-def score_block(job: Job, block: int) -> int:
-    """Write the file of a block and return the number of its pictures.
+    def score(self, block: int) -> int:
+        """Write the file of a block and return the number of its pictures.
 
-    Raises:
-        ScoringError: this machine has another version of the program, or a file has changed since it was listed.
-        ModelError: the model cannot be used on this machine.
-        OSError: pictures cannot be read for another reason than theirs, or the file cannot be written.
-    """
-    if job.plan.settings.mnist_edge != __version__:
-        raise ScoringError(
-            f"{platform.node()} has mnist-edge {__version__}, but the plan was made by {job.plan.settings.mnist_edge}; "
-            "install the same version on every host"
-        )
-    pictures = read_pictures(job.source, read_block(job.out, block))
-    rows = [_row(job.predictor, path, content) for path, content in pictures]
-    sink = pyarrow.BufferOutputStream()
-    parquet.write_table(pyarrow.Table.from_pylist(rows, SCHEMA), sink, compression="zstd")
-    write_whole(job.out, job.plan.file_of(block), sink.getvalue().to_pybytes())
-    return len(rows)
+        Raises:
+            ScoringError: this machine has another version of the program, or a file has changed since it was listed.
+            ModelError: the model cannot be used on this machine.
+            OSError: pictures cannot be read for another reason than theirs, or the file cannot be written.
+        """
+        settings = self.plan.settings
+        if settings.mnist_edge != __version__:
+            raise ScoringError(
+                f"{platform.node()} has mnist-edge {__version__}, but the plan was made by {settings.mnist_edge}; "
+                "install the same version on every host"
+            )
+        pictures = read_pictures(self.source, settings.column, read_block(self.out, block))
+        rows = [{"path": name, "model_sha256": self.predictor.sha256, **self._read(image)} for name, image in pictures]
+        sink = pyarrow.BufferOutputStream()
+        parquet.write_table(pyarrow.Table.from_pylist(rows, SCHEMA), sink, compression="zstd")
+        write_whole(self.out, self.plan.file_of(block), sink.getvalue().to_pybytes())
+        return len(rows)
 
-
-def _row(predictor: Predictor, path: str, content: bytes | str) -> dict[str, Any]:
-    row = {"path": path, "model_sha256": predictor.sha256}
-    if isinstance(content, str):
-        return {**row, "error": content}
-    try:
-        prediction = predictor.predict(content)
-    except ImageError as error:
-        return {**row, "error": str(error)}
-    rejection = prediction.rejection
-    return {
-        **row,
-        "digit": prediction.digit,
-        "confidence": prediction.confidence,
-        "rejection": rejection.reason.label if rejection else None,
-    }
+    def _read(self, image: bytes | str) -> dict[str, Any]:
+        if isinstance(image, str):  # why there is none
+            return {"error": image}
+        try:
+            prediction = self.predictor.predict(image)
+        except ImageError as error:
+            return {"error": str(error)}
+        reason = prediction.rejection and prediction.rejection.reason.label
+        return {"digit": prediction.digit, "confidence": prediction.confidence, "rejection": reason}

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import numpy as np
 import ray
 from pyarrow import dataset
 from ray.data import ActorPoolStrategy, DataContext, from_items
@@ -20,14 +19,12 @@ from ray.data import ActorPoolStrategy, DataContext, from_items
 from mnist_edge import __version__
 from mnist_edge.errors import MnistEdgeError, ScoringError
 from mnist_edge.machine import usable_cores
-from mnist_edge.scoring.blocks import SCHEMA, Job, score_block
-from mnist_edge.scoring.plan import Plan, Settings, check_settings, load_plan, make_plan, pending_blocks
+from mnist_edge.scoring.blocks import SCHEMA, Scorer
+from mnist_edge.scoring.plan import Plan, Settings, open_plan, pending_blocks
 from mnist_edge.scoring.sources import Place, open_place, open_source
 from runtime import PredictorError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from runtime import Predictor
 
 PICTURES_PER_BLOCK = 4_096
@@ -74,12 +71,11 @@ def score(
     Args:
         source: a file, a folder, or a pattern like `photos/**/*.png`; a path, or an address that pyarrow can read.
         out: an empty or new folder, or with `resume` that of the interrupted call; a path, or an address in S3 or GCS.
-        predictor: the model and its settings; workers receive the model's bytes.
-        column: the column of parquet files that holds encoded images; `a.b` is field b of the structs in a. If None,
-            the source has image files.
+        predictor: the model and its settings.
+        column: that of encoded images in parquet files; `a.b` is field b of the structs in a. By default image files.
         pictures_per_block: pictures that a worker scores at a time, which become the rows of a file.
         resume: keep what an interrupted call with the same arguments has finished.
-        workers: processes that score; by default one for each core of this machine or of the cluster.
+        workers: processes that score; by default one for each core.
         address: a Ray cluster's; by default Ray is started on this machine and stopped again.
         on_progress: called with the number of finished pictures and of all pictures, at the start and after each block.
 
@@ -89,21 +85,16 @@ def score(
         OSError: the source cannot be listed or read, or `out` not be written.
     """
     started_at = time.perf_counter()
-    pictures, place = open_source(source, column), open_place(out)
+    pictures, place = open_source(source), open_place(out)
     settings = Settings(str(pictures), column, predictor.sha256, __version__, pictures_per_block)
-    plan = load_plan(place)
-    if plan is None:
-        plan = make_plan(settings, pictures, place)
-    elif not resume:
-        raise ScoringError(f"{place} already has a plan; continue it with --resume, or score into another folder")
-    check_settings(plan, settings, place)
+    plan = open_plan(settings, pictures, place, resume=resume)
     pending = pending_blocks(plan, place)
     to_score, size = sum(plan.pictures_in(block) for block in pending), 0
     done = plan.pictures - to_score
     on_progress(done, plan.pictures)
     if pending:
         with _ray(address, workers) as size:
-            for count in _score_blocks(Job(predictor, pictures, place, plan), pending, size):
+            for count in _score_blocks(pending, size, predictor, pictures, place, plan):
                 done += count
                 on_progress(done, plan.pictures)
     rejected, unreadable = _count(plan, place)
@@ -135,30 +126,20 @@ def _ray(address: str | None, workers: int | None) -> Iterator[int]:
         ray.shutdown()
 
 
-class _Worker:
-    """Scores blocks in a process of its own."""
-
-    def __init__(self, job: Job) -> None:
-        self._job = job
-
-    def __call__(self, batch: "dict[str, NDArray[np.int64]]") -> "dict[str, NDArray[np.int64]]":
-        return {"pictures": np.array([score_block(self._job, block) for block in batch["block"].tolist()])}
-
-
-def _score_blocks(job: Job, blocks: Sequence[int], workers: int) -> Iterator[int]:
-    """Yield the number of pictures of each block, as it is finished."""
+def _score_blocks(blocks: Sequence[int], workers: int, *scorer: object) -> Iterator[int]:
+    """Yield the number of pictures of each block, as it is finished by one of the workers, each a `Scorer`."""
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised as well
     context = DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
     context.raise_original_map_exception = True
     context.retried_map_errors, context.max_map_retries = context.retried_io_errors, _RETRIES
     context.max_consecutive_actor_init_deaths = _DEATHS_AT_START
-    finished = from_items([{"block": block} for block in blocks], override_num_blocks=len(blocks)).map_batches(
-        _Worker,
+    finished = from_items(list(blocks), override_num_blocks=len(blocks)).map_batches(
+        Scorer,
         batch_size=None,
         compute=ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),
         num_cpus=1,
-        fn_constructor_args=[job],
+        fn_constructor_args=scorer,
     )
     try:
         for batch in finished.iter_batches(batch_size=None, prefetch_batches=0):
@@ -172,11 +153,7 @@ def _score_blocks(job: Job, blocks: Sequence[int], workers: int) -> Iterator[int
 
 
 def _count(plan: Plan, out: Place) -> tuple[int, int]:
-    """Return the numbers of rejected and of unreadable pictures in a finished table.
-
-    Raises:
-        ScoringError: a file of the table is missing or damaged.
-    """
+    """Return the numbers of rejected and of unreadable pictures in a table; ScoringError if it is damaged."""
     files = [f"{out.path}/{plan.file_of(block)}" for block in range(plan.blocks)]
     try:
         table = dataset.dataset(files, SCHEMA, "parquet", out.filesystem)

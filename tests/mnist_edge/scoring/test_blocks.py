@@ -8,29 +8,29 @@ from pyarrow import parquet
 
 from mnist_edge import __version__
 from mnist_edge.errors import ScoringError
-from mnist_edge.scoring.blocks import SCHEMA, Job, score_block
-from mnist_edge.scoring.plan import Settings, make_plan
+from mnist_edge.scoring.blocks import SCHEMA, Scorer
+from mnist_edge.scoring.plan import Settings, open_plan
 from mnist_edge.scoring.sources import Place, open_place, open_source
 from runtime import ImageError, Predictor
 
 
-def job_for(pictures: Path, out: Place, version: str = __version__) -> Job:
-    source, predictor = open_source(str(pictures), None), Predictor("v1")
+def scorer_for(pictures: Path, out: Place, version: str = __version__) -> Scorer:
+    source, predictor = open_source(str(pictures)), Predictor("v1")
     settings = Settings(str(source), None, predictor.sha256, version, 1_400)
-    return Job(predictor, source, out, make_plan(settings, source, out))
+    return Scorer(predictor, source, out, open_plan(settings, source, out, resume=False))
 
 
 def test_a_block_has_a_row_for_each_picture(pictures: Path, tmp_path: Path) -> None:
-    job = job_for(pictures, open_place(str(tmp_path)))
-    assert [score_block(job, 0), score_block(job, 1)] == [1_400, 600]
-    path = tmp_path / job.plan.file_of(1)
+    scorer = scorer_for(pictures, open_place(str(tmp_path)))
+    assert [scorer.score(0), scorer.score(1)] == [1_400, 600]
+    path = tmp_path / scorer.plan.file_of(1)
     table = parquet.read_table(path)
     assert table.schema.equals(SCHEMA)
     files = sorted(pictures.rglob("*.png"))[1_400:]
     for row, file in zip(table.to_pylist(), files, strict=True):
-        assert (row["path"], row["model_sha256"]) == (str(file), job.predictor.sha256)
+        assert (row["path"], row["model_sha256"]) == (str(file), scorer.predictor.sha256)
         try:
-            prediction = job.predictor.predict(file)
+            prediction = scorer.predictor.predict(file)
         except ImageError:
             assert file.name == "0333.png"
             assert (row["digit"], row["confidence"], row["rejection"]) == (None, None, None)
@@ -40,16 +40,16 @@ def test_a_block_has_a_row_for_each_picture(pictures: Path, tmp_path: Path) -> N
         assert (row["digit"], row["confidence"], row["error"]) == (prediction.digit, prediction.confidence, None)
         assert row["rejection"] == (rejection and rejection.reason.label)
     content = path.read_bytes()
-    score_block(job, 1)
+    scorer.score(1)
     assert path.read_bytes() == content
 
 
 def test_a_host_with_another_version_is_refused(pictures: Path, tmp_path: Path) -> None:
-    job = job_for(pictures, open_place(str(tmp_path)), version="0.0.1")
+    scorer = scorer_for(pictures, open_place(str(tmp_path)), version="0.0.1")
     with pytest.raises(ScoringError, match=rf"has mnist-edge {__version__}, but the plan was made by 0\.0\.1"):
-        score_block(job, 0)
+        scorer.score(0)
 
 
-def test_a_job_can_be_sent_to_another_process(pictures: Path, tmp_path: Path) -> None:
-    job = pickle.loads(pickle.dumps(job_for(pictures, open_place(str(tmp_path)))))  # noqa: S301 (pickled here)
-    assert score_block(job, 1) == 600
+def test_a_scorer_can_be_sent_to_another_process(pictures: Path, tmp_path: Path) -> None:
+    scorer = pickle.loads(pickle.dumps(scorer_for(pictures, open_place(str(tmp_path)))))  # noqa: S301 (pickled here)
+    assert scorer.score(1) == 600

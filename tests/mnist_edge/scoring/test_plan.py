@@ -1,28 +1,27 @@
 """The plan of a scoring: what it lists, when it is refused, and which blocks are left to do. Needs no Ray."""
 
-import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 from pyarrow.fs import FileSystem, PyFileSystem
 
 from mnist_edge.errors import ScoringError
 from mnist_edge.scoring import plan as plans
 from mnist_edge.scoring.plan import (
-    BLOCKS_FILE,
     PLAN_FILE,
     Plan,
     Settings,
-    check_settings,
     load_plan,
-    make_plan,
+    open_plan,
     pending_blocks,
     read_block,
     write_whole,
 )
-from mnist_edge.scoring.sources import Place, open_place, open_source
+from mnist_edge.scoring.sources import Picture, Place, open_place, open_source
 
 
 @pytest.fixture
@@ -34,10 +33,9 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def plan_for(photos: Path, out: Place, **others: Any) -> Plan:
-    return make_plan(
-        replace(Settings(str(photos), None, "ab12", "1.0", 10), **others), open_source(str(photos), None), out
-    )
+def plan_for(photos: Path, out: Place, *, resume: bool = False, **others: Any) -> Plan:
+    settings = replace(Settings(str(photos), None, "ab12", "1.0", 10), **others)
+    return open_plan(settings, open_source(str(photos)), out, resume=resume)
 
 
 def test_a_plan_lists_every_picture_and_is_read_back(photos: Path, tmp_path: Path) -> None:
@@ -46,8 +44,10 @@ def test_a_plan_lists_every_picture_and_is_read_back(photos: Path, tmp_path: Pat
     assert load_plan(out) == plan
     assert (plan.pictures, plan.blocks, [plan.pictures_in(block) for block in range(3)]) == (25, 3, [10, 10, 5])
     blocks = [read_block(out, block) for block in range(3)]
-    assert [span.path for block in blocks for span in block] == [f"{photos}/{index:02}.png" for index in range(25)]
-    assert [span.file_bytes for span in blocks[2]] == list(range(20, 25))
+    assert [picture for block in blocks for picture in block] == [
+        Picture(f"{photos}/{index:02}.png", index) for index in range(25)
+    ]
+    assert [len(block) for block in blocks] == [10, 10, 5]
 
 
 def test_the_digest_tells_lists_and_settings_apart(photos: Path, tmp_path: Path) -> None:
@@ -67,17 +67,32 @@ def test_a_block_is_pending_until_its_file_is_there(photos: Path, tmp_path: Path
     plan = plan_for(photos, out)
     assert pending_blocks(plan, out) == [0, 1, 2]
     write_whole(out, plan.file_of(1), b"rows")
-    write_whole(out, replace(plan, list_sha256="another").file_of(2), b"rows")
+    write_whole(out, replace(plan, digest="another").file_of(2), b"rows")
     assert pending_blocks(plan, out) == [0, 2]
 
 
-def test_planning_that_was_interrupted_starts_again(photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [0, -1, -100])
+def test_planning_that_was_interrupted_starts_again(photos: Path, tmp_path: Path, end: int) -> None:
     out = open_place(str(tmp_path / "out"))
-    (tmp_path / "out" / "_plan").mkdir(parents=True)
-    (tmp_path / "out" / BLOCKS_FILE).write_bytes(b"half a li")
+    plan = plan_for(photos, out)
+    file = tmp_path / "out" / PLAN_FILE
+    file.write_bytes(file.read_bytes()[:end])
     assert load_plan(out) is None
-    assert plan_for(photos, out).pictures == 25
+    assert plan_for(photos, out) == plan
     assert len(read_block(out, 2)) == 5
+
+
+def test_a_list_that_an_error_cut_short_is_no_plan(photos: Path, tmp_path: Path) -> None:
+    out = open_place(str(tmp_path / "out"))
+    unreadable = photos / "z" / os.fsdecode(b"\xff.png")
+    unreadable.parent.mkdir()
+    unreadable.touch()
+    with pytest.raises(ScoringError, match="not UTF-8"):
+        plan_for(photos, out)
+    assert parquet.read_metadata(tmp_path / "out" / PLAN_FILE).num_rows == 20
+    assert load_plan(out) is None
+    unreadable.unlink()
+    assert plan_for(photos, out).pictures == 25
 
 
 @pytest.mark.parametrize(
@@ -93,18 +108,20 @@ def test_planning_that_was_interrupted_starts_again(photos: Path, tmp_path: Path
 def test_a_plan_with_another_setting_is_refused(photos: Path, tmp_path: Path, name: str, value: Any) -> None:
     out = open_place(str(tmp_path / "out"))
     plan = plan_for(photos, out)
-    check_settings(plan, plan.settings, out)
+    assert plan_for(photos, out, resume=True) == plan
     with pytest.raises(ScoringError, match=rf"another plan: {name} was .* and is {value}\. "):
-        check_settings(plan, replace(plan.settings, **{name: value}), out)
+        plan_for(photos, out, resume=True, **{name: value})
+    with pytest.raises(ScoringError, match="already has a plan; continue it with --resume"):
+        plan_for(photos, out)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'{"settings": 1}'])
-def test_a_damaged_plan_is_an_error(photos: Path, tmp_path: Path, content: bytes) -> None:
+def test_blocks_without_their_plan_are_not_replaced(photos: Path, tmp_path: Path) -> None:
     out = open_place(str(tmp_path / "out"))
-    plan_for(photos, out)
-    (tmp_path / "out" / PLAN_FILE).write_bytes(content)
-    with pytest.raises(ScoringError, match=r"plan\.json cannot be read"):
-        load_plan(out)
+    plan = plan_for(photos, out)
+    write_whole(out, plan.file_of(1), b"rows")
+    (tmp_path / "out" / PLAN_FILE).write_bytes(b"damaged")
+    with pytest.raises(ScoringError, match=f"already holds {plan.file_of(1)}; score into an empty folder"):
+        plan_for(photos, out, resume=True)
 
 
 def test_a_folder_with_other_files_is_refused(photos: Path) -> None:
@@ -135,7 +152,7 @@ def test_a_plan_can_lie_in_a_store(photos: Path, store: PyFileSystem, monkeypatc
 
 
 def test_a_plan_holds_no_secrets_of_an_address(photos: Path, tmp_path: Path) -> None:
-    source = open_source(f"file://{photos}?secret=hunter2", None)
-    out = open_place(str(tmp_path / "out"))
-    make_plan(Settings(str(source), None, "ab12", "1.0", 10), source, out)
-    assert json.loads((tmp_path / "out" / PLAN_FILE).read_text())["settings"]["source"] == str(photos)
+    source, out = open_source(f"file://{photos}?secret=hunter2"), open_place(str(tmp_path / "out"))
+    plan = open_plan(Settings(str(source), None, "ab12", "1.0", 10), source, out, resume=False)
+    assert plan.settings.source == str(photos)
+    assert b"hunter2" not in (tmp_path / "out" / PLAN_FILE).read_bytes()

@@ -1,11 +1,9 @@
 """Listing and reading pictures: folders, patterns and columns of parquet files. Needs no Ray."""
 
-import itertools
 import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
@@ -14,7 +12,7 @@ from pyarrow.fs import FSSpecHandler, PyFileSystem
 
 from mnist_edge.errors import ScoringError
 from mnist_edge.scoring import sources
-from mnist_edge.scoring.sources import Place, Source, Span, divide, list_spans, open_source, read_pictures
+from mnist_edge.scoring.sources import Picture, Place, list_pictures, open_source, read_pictures
 
 
 @pytest.fixture
@@ -35,14 +33,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def names(source: str, folder: Path) -> list[str]:
-    return [str(Path(span.path).relative_to(folder)) for span in list_spans(open_source(source, None))]
+    return [str(Path(picture.path).relative_to(folder)) for picture in list_pictures(open_source(source), None)]
 
 
 def test_a_folder_stands_for_the_images_below_it_in_order(folder: Path) -> None:
     expected = ["a.tif", "b/10.JPG", "b/2.png", "b-2/1.webp", "c/d/e.pgm", "photo [1].png"]
     assert names(str(folder), folder) == expected
-    spans = list(list_spans(open_source(str(folder), None)))
-    assert spans[0] == Span((folder / "a.tif").as_posix(), 5, 0, 1)
+    first, *_ = list_pictures(open_source(str(folder)), None)
+    assert first == Picture((folder / "a.tif").as_posix(), 5)
 
 
 def test_a_relative_path_is_listed_with_full_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,36 +75,22 @@ def test_a_link_to_a_folder_above_is_not_followed(folder: Path) -> None:
 @pytest.mark.parametrize("location", ["nowhere", "nowhere/*.png", "moon://bucket/x", "s3://a b/x"])
 def test_a_source_that_is_not_there_is_an_error(tmp_path: Path, location: str) -> None:
     with pytest.raises(ScoringError, match=r"there is nothing at|cannot be opened"):
-        list(list_spans(open_source(location if "://" in location else f"{tmp_path}/{location}", None)))
+        list(list_pictures(open_source(location if "://" in location else f"{tmp_path}/{location}"), None))
 
 
 def test_a_file_name_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"\xff.png")).touch()
     with pytest.raises(ScoringError, match="whose name is not UTF-8"):
-        list(list_spans(open_source(str(tmp_path), None)))
-
-
-@pytest.mark.parametrize("seed", range(50))
-def test_blocks_hold_every_picture_once_in_order(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    rows, size = generator.integers(0, 30, generator.integers(0, 20)).tolist(), int(generator.integers(1, 12))
-    spans = [Span(str(index), 1, 0, count) for index, count in enumerate(rows)]
-    pictures = [
-        [(span.path, row) for span in block for row in range(span.first_row, span.first_row + span.pictures)]
-        for block in divide(iter(spans), size)
-    ]
-    everything = [(span.path, row) for span in spans for row in range(span.pictures)]
-    assert list(itertools.chain(*pictures)) == everything
-    assert [len(block) for block in pictures[:-1]] == [size] * (len(pictures) - 1 if pictures else 0)
-    assert all(0 < len(block) <= size for block in pictures[-1:])
+        list(list_pictures(open_source(str(tmp_path)), None))
 
 
 def test_files_are_read_in_order_and_missing_ones_are_told(folder: Path) -> None:
-    source = open_source(str(folder), None)
-    spans = list(list_spans(source)) * 10
+    source = open_source(str(folder))
+    pictures = list(list_pictures(source, None)) * 10
     (folder / "b" / "2.png").unlink()
-    contents = list(read_pictures(source, spans))
-    assert [name for name, _ in contents] == [span.path for span in spans]
+    contents = list(read_pictures(source, None, pictures))
+    assert [name for name, _ in contents] == [picture.path for picture in pictures]
+    assert list(read_pictures(source, None, pictures[:3])) == contents[:3]
     assert contents[0] == (f"{folder}/a.tif", b"a.tif")
     assert [content for name, content in contents if name.endswith("2.png")] == [contents[2][1]] * 10
     assert str(contents[2][1]).startswith("the file cannot be read: ")
@@ -114,8 +98,8 @@ def test_files_are_read_in_order_and_missing_ones_are_told(folder: Path) -> None
 
 def test_a_file_that_is_too_large_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "MAX_FILE_BYTES", 5)
-    source = open_source(str(folder), None)
-    contents = dict(read_pictures(source, list(list_spans(source))))
+    source = open_source(str(folder))
+    contents = dict(read_pictures(source, None, list(list_pictures(source, None))))
     assert contents[f"{folder}/a.tif"] == b"a.tif"
     assert contents[f"{folder}/b/2.png"] == "the file has more than 5 bytes"
 
@@ -129,13 +113,12 @@ class _BrokenStore(MemoryFileSystem):  # type: ignore[misc]
 
 
 def test_a_failing_store_is_no_fault_of_the_picture() -> None:
-    place = Place(PyFileSystem(FSSpecHandler(_BrokenStore(skip_instance_cache=True))), "/photos", "memory://")
-    source = Source(place, "", None)
-    ((name, content),) = read_pictures(source, [Span("/photos/gone.png", 1, 0, 1)])
+    source = Place(PyFileSystem(FSSpecHandler(_BrokenStore(skip_instance_cache=True))), "/photos", "memory://")
+    ((name, content),) = read_pictures(source, None, [Picture("/photos/gone.png", 1)])
     assert name == "memory:///photos/gone.png"
     assert str(content).startswith("the file cannot be read")
     with pytest.raises(OSError, match="the store is down"):
-        list(read_pictures(source, [Span("/photos/1.png", 1, 0, 1)]))
+        list(read_pictures(source, None, [Picture("/photos/1.png", 1)]))
 
 
 @pytest.fixture
@@ -157,10 +140,10 @@ def table(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("column", ["image", "photo.bytes"])
 @pytest.mark.parametrize(("first", "count"), [(0, 250), (0, 1), (99, 2), (100, 100), (130, 120), (249, 1), (17, 40)])
 def test_rows_of_parquet_files_are_read_exactly(table: Path, column: str, first: int, count: int) -> None:
-    source = open_source(str(table), column)
-    (span,) = list_spans(source)
-    assert span == Span(str(table), table.stat().st_size, 0, 250)
-    contents = list(read_pictures(source, [span._replace(first_row=first, pictures=count)]))
+    source = open_source(str(table))
+    pictures = list(list_pictures(source, column))
+    assert pictures == [Picture(str(table), table.stat().st_size, row) for row in range(250)]
+    contents = list(read_pictures(source, column, pictures[first : first + count]))
     assert contents == [
         (f"{table}#{row}", b"%d" % row if row % 50 else "the row has no image") for row in range(first, first + count)
     ]
@@ -169,20 +152,26 @@ def test_rows_of_parquet_files_are_read_exactly(table: Path, column: str, first:
 @pytest.mark.parametrize("column", ["missing", "number", "text", "many", "photo", "photo.path"])
 def test_a_column_that_holds_no_images_is_refused(table: Path, column: str) -> None:
     with pytest.raises(ScoringError, match=r"has no column '[\w.]+' of encoded images; it has image, photo\.bytes$"):
-        list(list_spans(open_source(str(table), column)))
+        list(list_pictures(open_source(str(table)), column))
 
 
 def test_parquet_files_are_taken_from_a_folder_if_asked(table: Path) -> None:
     (table.parent / "picture.png").touch()
-    assert [span.path for span in list_spans(open_source(str(table.parent), "image"))] == [str(table)]
+    (table.parent / "a.parquet").write_bytes(table.read_bytes())
+    source = open_source(str(table.parent))
+    pictures = list(list_pictures(source, "image"))
+    assert [picture.path for picture in pictures] == [f"{table.parent}/a.parquet"] * 250 + [str(table)] * 250
+    contents = list(read_pictures(source, "image", pictures[249:252]))
+    expected = [(f"{table.parent}/a.parquet#249", b"249"), (f"{table}#0", "the row has no image"), (f"{table}#1", b"1")]
+    assert contents == expected
     table.write_bytes(table.read_bytes()[:-9])
     with pytest.raises(ScoringError, match="cannot be read as parquet"):
-        list(list_spans(open_source(str(table.parent), "image")))
+        list(list_pictures(source, "image"))
 
 
 def test_a_parquet_file_that_has_changed_is_refused(table: Path) -> None:
-    source = open_source(str(table), "image")
-    spans = list(list_spans(source))
+    source = open_source(str(table))
+    pictures = list(list_pictures(source, "image"))
     parquet.write_table(pyarrow.table({"image": [b"1"] * 250}), table)
     with pytest.raises(ScoringError, match="has changed since"):
-        list(read_pictures(source, spans))
+        list(read_pictures(source, "image", pictures))
