@@ -35,6 +35,7 @@ from export.manifest import (
     read_manifest,
     write_manifest,
 )
+from export.optimize import optimize
 from export.parity import Parity, check_parity, golden_file, session_logits
 from export.publish import publish, staging
 from export.quantize import prepare_for_int8, quantize
@@ -56,6 +57,7 @@ from runtime.contract import (
     GOLDEN_PICTURES_FILE,
     INT8_FILE,
     MANIFEST_FILE,
+    OPTIMIZED_FILE,
     PICTURE_FILE,
     PREPARE_FILE,
 )
@@ -174,10 +176,17 @@ def _export(
         contract.REJECT_BELOW_KEY: str(table.confidence.reject_below),
         "mnist_edge.recipe": f"{facts.recipe['name']}, seed {facts.seed}",
     }
-    models = {FLOAT_FILE: float_onnx, INT8_FILE: int8_onnx, PICTURE_FILE: joined_onnx}
+    optimized_onnx = optimize(int8_onnx)
+    models = {
+        FLOAT_FILE: float_onnx,
+        INT8_FILE: int8_onnx,
+        OPTIMIZED_FILE: optimized_onnx,
+        PICTURE_FILE: joined_onnx,
+    }
     contents = {
         FLOAT_FILE: _serialize(float_onnx, metadata),
         INT8_FILE: _serialize(int8_onnx, metadata),
+        OPTIMIZED_FILE: _serialize(optimized_onnx, metadata),
         PICTURE_FILE: _serialize(joined_onnx, metadata | JOINED_METADATA),
         GOLDEN_FILE: golden_file(checkpoint.model, int8_onnx),
         GOLDEN_PICTURES_FILE: golden_pictures_file(pictures, answers),

@@ -3,6 +3,7 @@
 import copy
 import io
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -21,7 +22,7 @@ INT8_MIN_AGREEMENT = 0.98
 
 PARITY_IMAGES = 200
 GOLDEN_IMAGES = 10
-_SEED = 28
+SEED = 28
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,12 @@ class Parity:
     int8_agreement: float
 
 
-def open_session(model: ModelProto) -> onnxruntime.InferenceSession:
-    """Open a model in ONNX Runtime, on one thread."""
+def open_session(model: ModelProto, *, optimized_path: Path | None = None) -> onnxruntime.InferenceSession:
+    """Open a model in ONNX Runtime, on one thread, and save the graph that it makes of the model if a path is given."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    if optimized_path is not None:
+        options.optimized_model_filepath = str(optimized_path)
     options.log_severity_level = 4
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
@@ -54,7 +57,7 @@ def check_parity(model: nn.Module, float_onnx: ModelProto, int8_onnx: ModelProto
     Raises:
         CheckFailedError: a difference exceeds a tolerance of this module.
     """
-    images = draw_digits(PARITY_IMAGES, _SEED).images
+    images = draw_digits(PARITY_IMAGES, SEED).images
     expected = model_logits(model, images)
     float_logits, int8_logits = session_logits(float_onnx, images), session_logits(int8_onnx, images)
     parity = Parity(
@@ -84,7 +87,7 @@ def golden_file(model: nn.Module, int8_onnx: ModelProto) -> bytes:
     The float logits are PyTorch's in float64, rounded once, so they are the same on every machine. The
     int8 logits are those of the int8 model.
     """
-    images = draw_digits(GOLDEN_IMAGES, _SEED + 1).images
+    images = draw_digits(GOLDEN_IMAGES, SEED + 1).images
     with torch.inference_mode():
         double = copy.deepcopy(model).double().eval()
         exact = double(torch.from_numpy(images).unsqueeze(1)).numpy().astype(np.float32)

@@ -12,9 +12,14 @@ MODELS: Final = ("v1", "v2")
 
 FLOAT_FILE: Final = "model.onnx"
 INT8_FILE: Final = "model.int8.onnx"
-DEFAULT_MODEL: Final = max((file.parent.name for file in ARTIFACTS.glob(f"*/{INT8_FILE}")), default=MODELS[-1])
-"""The packaged model whose name comes last: V2, or in a bundle its only model."""
+OPTIMIZED_FILE: Final = "model.int8.optimized.onnx"
+"""The int8 model as ONNX Runtime optimizes it: the same logits, and no optimization when it is opened."""
+FUSED_OPERATORS: Final = (b"NhwcMaxPool", b"QGemm", b"QLinearConv")
+"""ONNX Runtime's own operators, of the domain com.microsoft, that `OPTIMIZED_FILE` may contain."""
 MANIFEST_FILE: Final = "manifest.json"
+PACKAGED: Final = sorted({file.parent.name for file in ARTIFACTS.glob("*/model.int8*.onnx")})
+"""Names of the models that are here: `MODELS`, or in a bundle its only model."""
+DEFAULT_MODEL: Final = (*MODELS, *PACKAGED)[-1]
 GOLDEN_FILE: Final = "golden.npz"
 """Holds `GOLDEN_IMAGES`, and each model's logits for them, float32 `[N, 10]`, under the model's file name."""
 GOLDEN_IMAGES: Final = "images"

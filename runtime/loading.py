@@ -3,11 +3,11 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .contract import ARTIFACTS, INT8_FILE, MANIFEST_FILE, PREPARE_FILE
+from .contract import ARTIFACTS, INT8_FILE, MANIFEST_FILE, OPTIMIZED_FILE, PACKAGED, PREPARE_FILE
 from .errors import ModelDigestError, ModelError, ModelNotFoundError
 from .model_graph import check_graph
 
@@ -22,12 +22,15 @@ class ModelFile:
     digests: Mapping[str, str]
 
 
-def load_model(model: str | os.PathLike[str], sha256: str | None = None) -> ModelFile:
+def load_model(
+    model: str | os.PathLike[str], sha256: str | None = None, names: Sequence[str] = (OPTIMIZED_FILE, INT8_FILE)
+) -> ModelFile:
     """Read and check a model.
 
     Args:
         model: the name of a packaged model, or the path of a model file or of its folder.
         sha256: digest that the model must have, whatever a manifest says.
+        names: files that are opened in a folder whose manifest names them, in order of preference.
 
     Raises:
         ModelNotFoundError: there is no such model.
@@ -35,9 +38,16 @@ def load_model(model: str | os.PathLike[str], sha256: str | None = None) -> Mode
         ModelError: the model or its manifest is damaged, or the model could reach beyond its own file.
     """
     path = _find(model)
-    digests = _read_digests(path.parent / MANIFEST_FILE)
+    digests = _read_digests((path if path.is_dir() else path.parent) / MANIFEST_FILE)
+    if path.is_dir():
+        path /= next((name for name in names if name in digests and (path / name).is_file()), INT8_FILE)
+    if not path.is_file():
+        raise ModelNotFoundError(f"there is no model {path}; export one with: mnist-edge export")
     content, digest = read_checked(path, digests, sha256)
-    check_graph(str(path), content)
+    is_optimized = path.name == OPTIMIZED_FILE
+    if is_optimized and (portable := path.with_name(INT8_FILE)).exists():
+        read_checked(portable, digests)  # whoever has replaced it wants its answers
+    check_graph(str(path), content, may_be_fused=is_optimized)
     return ModelFile(path, content, digest, digests)
 
 
@@ -76,18 +86,13 @@ def find_preparation(model: Path) -> Path:
 
 
 def _find(model: str | os.PathLike[str]) -> Path:
-    """Return the path of a model's file. A bare name means a packaged model first, and a path otherwise."""
+    """Return the path of a model's file or folder. A bare name means a packaged model first, and a path otherwise."""
     path = Path(model)
     if isinstance(model, str) and model == path.name and not path.suffix:
-        if (ARTIFACTS / model / INT8_FILE).is_file():
-            return ARTIFACTS / model / INT8_FILE
+        if model in PACKAGED:
+            return ARTIFACTS / model
         if not path.exists():
-            names = sorted(packaged.parent.name for packaged in ARTIFACTS.glob(f"*/{INT8_FILE}"))
-            raise ModelNotFoundError(f"there is no model {model!r}; use one of: {', '.join([*names, 'a path'])}")
-    if path.is_dir():
-        path /= INT8_FILE
-    if not path.is_file():
-        raise ModelNotFoundError(f"there is no model {path}; export one with: mnist-edge export")
+            raise ModelNotFoundError(f"there is no model {model!r}; use one of: {', '.join([*PACKAGED, 'a path'])}")
     return path
 
 

@@ -10,6 +10,7 @@ https://protobuf.dev/programming-guides/encoding, and `onnx.proto` for the field
 
 from typing import Final
 
+from .contract import FUSED_OPERATORS
 from .errors import ModelError
 
 _VARINT, _BYTES = 0, 2  # wire types
@@ -26,9 +27,17 @@ _FIELDS: Final = {
     },
     "tensor": {13: "tensors in other files", 14: "tensors in other files"},
 }
+_FIELDS["fused model"] = {**_FIELDS["model"], 7: "fused graph"}
+_FIELDS["fused graph"] = {**_FIELDS["graph"], 1: "fused node"}
+_FIELDS["fused node"] = {**_FIELDS["node"], 4: "an operator that no optimized int8 network has"}
 """For each kind of message, what its fields hold, by number: another kind of message, or something that is refused."""
-_HARMLESS: Final = {("tensor", 14): (0,), ("node", 7): (b"", b"ai.onnx")}
-"""Values of refused fields that are accepted: tensors within the file, and the standard operators' domain."""
+_HARMLESS: Final = {
+    ("tensor", 14): (0,),
+    ("node", 7): (b"", b"ai.onnx"),
+    ("fused node", 4): (b"Reshape", *FUSED_OPERATORS),
+    ("fused node", 7): (b"", b"ai.onnx", b"com.microsoft"),
+}
+"""Values of refused fields that are accepted: tensors within the file, domains, and names of operators."""
 _SKIPPED: Final = {
     kind: frozenset(number << 3 | _BYTES for number in range(1, 16) if number not in fields)
     for kind, fields in _FIELDS.items()
@@ -36,19 +45,20 @@ _SKIPPED: Final = {
 """The first bytes of fields that need no check, such as names: most of a file's fields."""
 
 
-def check_graph(path: str, content: bytes) -> None:
+def check_graph(path: str, content: bytes, *, may_be_fused: bool = False) -> None:
     """Check that a model uses nothing beyond standard operators and the tensors in its own file.
 
     Args:
         path: for error messages.
         content: an ONNX file.
+        may_be_fused: accept `FUSED_OPERATORS` too, and then nothing beside them but Reshape.
 
     Raises:
         ModelError: the bytes are not a protocol buffer, or the model has custom operators, functions, subgraphs,
             sparse tensors or tensors in other files.
     """
     try:
-        refused = _refused_part(content)
+        refused = _refused_part("fused model" if may_be_fused else "model", content)
     except LookupError as error:
         raise ModelError(f"{path} is damaged or not an ONNX model; copy or export it again") from error
     if refused is not None:
@@ -58,13 +68,13 @@ def check_graph(path: str, content: bytes) -> None:
         )
 
 
-def _refused_part(content: bytes) -> str | None:
+def _refused_part(kind: str, content: bytes) -> str | None:
     """Return something in a model that is refused, or None.
 
     Raises:
         LookupError: the bytes are not a protocol buffer, or not ONNX's.
     """
-    messages = [("model", content)]
+    messages = [(kind, content)]
     for kind, message in messages:  # the list grows meanwhile
         fields, skipped, position, end = _FIELDS[kind], _SKIPPED[kind], 0, len(message)
         while position < end:

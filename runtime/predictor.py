@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from .contract import DEFAULT_MODEL, IMAGE_SIZE, REJECT_BELOW_KEY, TEMPERATURE_KEY, Reason
 from .errors import ImageError, ModelError
-from .graphs import Network, Preparation, Prepared, open_preparation
+from .graphs import Preparation, Prepared, open_network, open_preparation
 from .images import ImageSource, read_picture
-from .loading import find_preparation, load_model
+from .loading import find_preparation
 from .selftest import SelftestReport, run_selftest
 
 _Float = TypeVar("_Float", bound=np.floating)
@@ -93,8 +93,8 @@ class Predictor:
             raise ValueError(f"providers must be a list of some of {', '.join(available)}, not {providers!r}")
         if reject_below is not None and not 0 <= reject_below <= 1:
             raise ValueError(f"reject_below must be a confidence from 0 to 1, not {reject_below}")
-        file = load_model(model, sha256)
-        self._network = Network(file, providers, threads)
+        self._network = open_network(model, sha256, providers, threads)
+        file = self._network.file
         self._preparation: Preparation | None = None  # opened for the first picture: `classify` needs none
         metadata = self._network.metadata
         try:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import onnxruntime
 from numpy.typing import NDArray
 
-from .contract import STEP_PREFIX
+from .contract import OPTIMIZED_FILE, STEP_PREFIX
 from .errors import ModelError, ModelSignatureError
 from .loading import ModelFile
 
@@ -44,7 +44,7 @@ class Session:
         # For tensors this small malloc is as fast as an arena, and returns memory to the system.
         options.enable_cpu_mem_arena = False
         options.enable_mem_reuse = False  # takes as little memory, and the preparation is 6% faster
-        if not self.is_optimized:
+        if not self.is_optimized or file.path.name == OPTIMIZED_FILE:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = 4  # errors below "fatal" are also raised as exceptions
         onnxruntime.disable_telemetry_events()

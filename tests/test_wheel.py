@@ -41,8 +41,8 @@ def test_wheel_contains_exactly_the_files_a_device_needs(wheel: Path) -> None:
         entries = {entry.filename: entry.file_size for entry in archive.infolist()}
     for name in ("v1", "v2"):
         files = {path.rpartition("/")[2] for path in entries if path.startswith(f"artifacts/{name}/")}
-        golden = {"golden.npz", "golden_pictures.npz"}
-        assert files == {"README.md", "manifest.json", "model.int8.onnx", "picture_to_digit.onnx", *golden}
+        golden, models = {"golden.npz", "golden_pictures.npz"}, {"model.int8.onnx", "model.int8.optimized.onnx"}
+        assert files == {"README.md", "manifest.json", "picture_to_digit.onnx", *models, *golden}
     assert {"artifacts/prepare.onnx", "artifacts/manifest.json"} <= entries.keys()
     assert not [path for path in entries if path.startswith("tests/") or "samples" in path or "__pycache__" in path]
     assert sum(entries.values()) <= 1_500_000

@@ -27,8 +27,8 @@ from runtime.contract import (
     ARTIFACTS,
     GOLDEN_FILE,
     GOLDEN_PICTURES_FILE,
-    INT8_FILE,
     MANIFEST_FILE,
+    OPTIMIZED_FILE,
     PREPARE_FILE,
 )
 
@@ -89,8 +89,8 @@ def make_bundle(
             "Raise it with --max-parameters."
         )
     files = _package_files(model, manifest)
-    int8 = files[f"artifacts/{manifest.name}/{INT8_FILE}"]
-    check_bytes(INT8_FILE, len(int8), max_bytes)
+    int8 = files[f"artifacts/{manifest.name}/{OPTIMIZED_FILE}"]
+    check_bytes(OPTIMIZED_FILE, len(int8), max_bytes)
     project = Project.installed()
     with tempfile.TemporaryDirectory() as temporary:
         write_project(Path(temporary), name, version, manifest.name, project, files)
@@ -114,7 +114,7 @@ def _package_files(model: Path, manifest: Manifest) -> dict[str, bytes]:
         raise ArtifactError(f"{model / MANIFEST_FILE} names the model {manifest.name!r}; export the model again")
     source = Path(runtime.__file__).parent
     paths = {path.relative_to(source).as_posix(): path for path in source.rglob("*.py")}
-    names = (INT8_FILE, MANIFEST_FILE, GOLDEN_FILE, GOLDEN_PICTURES_FILE)
+    names = (OPTIMIZED_FILE, MANIFEST_FILE, GOLDEN_FILE, GOLDEN_PICTURES_FILE)
     paths |= {f"artifacts/{manifest.name}/{name}": model / name for name in names}
     # The preparation that the model was exported with, unless its folder was copied alone.
     beside = model.resolve().parent

@@ -15,7 +15,7 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from mnist_edge import __version__
-from runtime.contract import INT8_FILE
+from runtime.contract import OPTIMIZED_FILE
 
 TIMESTAMP: Final = datetime(1980, 1, 1, tzinfo=UTC)
 """The earliest time that an archive can hold, for all that is made: the same model gives the same bytes at any time."""
@@ -52,7 +52,7 @@ def bill_of_materials(name: str, version: str, license_expression: str, files: M
     graphs = [
         Component(
             name=path,
-            type=ComponentType.MACHINE_LEARNING_MODEL if path.endswith(INT8_FILE) else ComponentType.FILE,
+            type=ComponentType.MACHINE_LEARNING_MODEL if path.endswith(OPTIMIZED_FILE) else ComponentType.FILE,
             bom_ref=path,
             hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest)],
         )

@@ -34,6 +34,7 @@ def evaluate(
     """
     from mnist_edge.cli.suites import SUITES, evaluate_checkpoint
     from runtime import Predictor
+    from runtime.contract import INT8_FILE, OPTIMIZED_FILE
 
     names = models or ["v2"]
     if checkpoints := [name for name in names if _is_checkpoint(name)]:
@@ -52,7 +53,8 @@ def evaluate(
         predictor = Predictor(name)
         results[name] = chosen.run(name, predictor, test)
         if record:
-            chosen.record(Path(predictor.path), results[name])
+            path = Path(predictor.path)  # an optimized file gives the int8 file's answers, which has the accuracy
+            chosen.record(path.with_name(INT8_FILE) if path.name == OPTIMIZED_FILE else path, results[name])
     documents = [{"model": name, **chosen.facts(result)} for name, result in results.items()]
     Output(as_json).result({"suite": suite, "models": documents}, chosen.table(results))
 

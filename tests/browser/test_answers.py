@@ -5,10 +5,20 @@ import pytest
 
 from mnist_edge.data.drawing import Pixels
 from runtime import Predictor, Reason
-from runtime.contract import LOGIT_TOLERANCE, MODELS, PREPARED_TOLERANCE
-from tests.browser.answers import PICTURES, Answer, answer_in_browser, answer_in_python, pictures
+from runtime.contract import (
+    GOLDEN_FILE,
+    GOLDEN_IMAGES,
+    INT8_FILE,
+    LOGIT_TOLERANCE,
+    MODELS,
+    OPTIMIZED_FILE,
+    OUTPUT,
+    PREPARED_TOLERANCE,
+)
+from tests.browser.answers import PICTURES, Answer, answer_in_browser, answer_in_python, pictures, run_in_browser
 from tests.browser.measure import measure_golden
 from tests.browser.visits import Open
+from tests.devices.measure import golden
 
 CONFIDENCE_TOLERANCE = 1e-4
 """Measured: 2e-7."""
@@ -66,3 +76,11 @@ def test_golden_answers_are_the_same_in_the_browser(open_page: Open) -> None:
     assert result.confidence <= CONFIDENCE_TOLERANCE
     assert result.int8_logit == 0.0
     assert result.float_logit <= LOGIT_TOLERANCE
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_optimized_graph_gives_the_same_bits(open_page: Open, model: str) -> None:
+    expected = golden(model, GOLDEN_FILE)
+    images = expected[GOLDEN_IMAGES][:, None]
+    outputs = run_in_browser(open_page().page, f"{model}/{OPTIMIZED_FILE}", images)
+    assert outputs[OUTPUT].astype(np.float32).tobytes() == expected[INT8_FILE].tobytes()

@@ -22,6 +22,7 @@ from runtime.contract import (
     GOLDEN_PICTURES_FILE,
     INT8_FILE,
     MODELS,
+    OPTIMIZED_FILE,
     PICTURE,
     PICTURE_FILE,
     PREPARED,
@@ -41,7 +42,7 @@ def main(artifacts: Path) -> None:
         "versions": {"onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
         "logits": {
             f"{model}/{file}": _logits(artifacts / model, file)
-            for model, file in product(MODELS, (INT8_FILE, FLOAT_FILE))
+            for model, file in product(MODELS, (INT8_FILE, OPTIMIZED_FILE, FLOAT_FILE))
         },
         "pictures": {model: _pictures(artifacts / model) for model in MODELS},
     }

@@ -28,6 +28,7 @@ from runtime.contract import (
     GOLDEN_PICTURES_FILE,
     INT8_FILE,
     MODELS,
+    OPTIMIZED_FILE,
     PREPARED,
     REJECTION,
 )
@@ -130,7 +131,7 @@ def golden(model: str, file: str) -> dict[str, NDArray[Any]]:
 def logit_difference(output: dict[str, Any], file: str, case: str) -> float:
     """Return the largest difference between a logit and the golden one."""
     model, name = file.split("/")
-    expected = golden(model, GOLDEN_FILE)[name]
+    expected = golden(model, GOLDEN_FILE)[INT8_FILE if name == OPTIMIZED_FILE else name]
     logits = np.frombuffer(bytes.fromhex(output["logits"][file][case]), np.float32).reshape(expected.shape)
     return float(np.abs(logits - expected).max())
 

@@ -11,8 +11,10 @@ import pytest
 from runtime.contract import (
     CONFIDENCE,
     DIGIT,
+    INT8_FILE,
     LOGIT_TOLERANCE,
     MODELS,
+    OPTIMIZED_FILE,
     PICTURE_FILE,
     PREPARED,
     PREPARED_TOLERANCE,
@@ -42,8 +44,9 @@ pytestmark = pytest.mark.devices
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("device", DEVICES)
 class TestLogits:
-    def test_int8_is_the_same_to_the_bit(self, device: str, model: str, case: str) -> None:
-        assert logit_difference(answers_on(device), f"{model}/model.int8.onnx", case) == 0.0
+    @pytest.mark.parametrize("file", [INT8_FILE, OPTIMIZED_FILE])
+    def test_int8_is_the_same_to_the_bit(self, device: str, model: str, case: str, file: str) -> None:
+        assert logit_difference(answers_on(device), f"{model}/{file}", case) == 0.0
 
     def test_float_is_close(self, device: str, model: str, case: str) -> None:
         assert logit_difference(answers_on(device), f"{model}/model.onnx", case) <= LOGIT_TOLERANCE

@@ -82,7 +82,7 @@ def test_the_committed_manifest_describes_the_files(artifacts: Path, name: str) 
     for file, entry in manifest.files.items():
         content = (folder / file).read_bytes()
         assert (entry.bytes, entry.sha256) == (len(content), hashlib.sha256(content).hexdigest())
-    for file in ("model.onnx", "model.int8.onnx", "picture_to_digit.onnx"):
+    for file in ("model.onnx", "model.int8.onnx", "model.int8.optimized.onnx", "picture_to_digit.onnx"):
         model = onnx.load(folder / file)
         metadata = {entry.key: entry.value for entry in model.metadata_props}
         assert metadata["mnist_edge.parameters"] == str(manifest.parameters)

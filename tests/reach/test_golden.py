@@ -12,6 +12,7 @@ from runtime.contract import (
     INT8_FILE,
     LOGIT_TOLERANCE,
     MODELS,
+    OPTIMIZED_FILE,
     PREPARED,
     PREPARED_TOLERANCE,
     REJECTION,
@@ -57,8 +58,9 @@ class TestRuntime:
     def test_confidence_is_close(self, program: str, model: str) -> None:
         assert largest_difference(outputs(program, model), model, CONFIDENCE) <= CONFIDENCE_TOLERANCE
 
-    def test_int8_logits_are_the_same_to_the_bit(self, program: str, model: str) -> None:
-        given = logits(program, model, INT8_FILE)
+    @pytest.mark.parametrize("file", [INT8_FILE, OPTIMIZED_FILE])
+    def test_int8_logits_are_the_same_to_the_bit(self, program: str, model: str, file: str) -> None:
+        given = logits(program, model, file)
         assert given.tobytes() == golden(model, GOLDEN_FILE)[INT8_FILE].tobytes()
 
     def test_float_logits_are_close(self, program: str, model: str) -> None:

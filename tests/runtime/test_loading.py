@@ -5,21 +5,28 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 
 from runtime import ModelError, Predictor
 from runtime.errors import ModelDigestError, ModelNotFoundError
+from runtime.graphs import open_network
+from runtime.loading import ModelFile
+from runtime.model_graph import _HARMLESS
 
 
-def test_the_default_model_is_the_int8_v2(artifacts: Path) -> None:
-    assert Predictor().path == str(artifacts / "v2" / "model.int8.onnx")
+def test_the_default_model_is_the_optimized_v2(artifacts: Path) -> None:
+    assert Predictor().path == str(artifacts / "v2" / "model.int8.optimized.onnx")
 
 
 def test_a_model_is_found_by_name_folder_and_file(artifacts: Path, name: str) -> None:
-    recorded = json.loads((artifacts / name / "manifest.json").read_text())["files"]["model.int8.onnx"]["sha256"]
-    for model in (name, artifacts / name, artifacts / name / "model.int8.onnx", str(artifacts / name)):
-        assert Predictor(model).sha256 == recorded
+    files = json.loads((artifacts / name / "manifest.json").read_text())["files"]
+    for model in (name, artifacts / name, str(artifacts / name)):
+        assert Predictor(model).sha256 == files["model.int8.optimized.onnx"]["sha256"]
+    for file in ("model.int8.optimized.onnx", "model.int8.onnx", "model.onnx"):
+        assert Predictor(artifacts / name / file).sha256 == files[file]["sha256"]
 
 
 def test_a_bare_name_can_be_a_folder_here(artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,12 +53,14 @@ def test_a_model_that_cannot_be_read_is_an_error(model_folder: Path, monkeypatch
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(Path, "read_bytes", fail)
-    with pytest.raises(ModelNotFoundError, match=r"model\.int8\.onnx cannot be read: Input/output error"):
+    with pytest.raises(ModelNotFoundError, match=r"model\.int8\.optimized\.onnx cannot be read: Input/output error"):
         Predictor(model_folder)
 
 
-def test_a_changed_model_is_refused_with_both_digests(model_folder: Path) -> None:
-    path = model_folder / "model.int8.onnx"
+@pytest.mark.parametrize("name", ["model.int8.onnx", "model.int8.optimized.onnx"])
+def test_a_changed_model_is_refused_with_both_digests(model_folder: Path, name: str) -> None:
+    """Also the portable file of a folder whose optimized one is intact: who replaced it wants its answers."""
+    path = model_folder / name
     expected = hashlib.sha256(path.read_bytes()).hexdigest()
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -68,7 +77,7 @@ def test_a_changed_model_is_refused_with_both_digests(model_folder: Path) -> Non
 
 def test_only_a_model_with_the_pinned_digest_is_opened(artifacts: Path, tmp_path: Path) -> None:
     """Whatever its manifest says, and without one."""
-    digest = hashlib.sha256((artifacts / "v2" / "model.int8.onnx").read_bytes()).hexdigest()
+    digest = hashlib.sha256((artifacts / "v2" / "model.int8.optimized.onnx").read_bytes()).hexdigest()
     assert Predictor("v2", sha256=digest.upper()).sha256 == digest
     shutil.copytree(artifacts / "v1", tmp_path / "v2")
     for has_manifest in (True, False):
@@ -105,6 +114,59 @@ def test_a_manifest_of_files_alone_is_enough(model_folder: Path) -> None:
     digest = hashlib.sha256((model_folder / "model.int8.onnx").read_bytes()).hexdigest()
     (model_folder / "manifest.json").write_text(json.dumps({"files": {"model.int8.onnx": {"sha256": digest.upper()}}}))
     assert Predictor(model_folder).sha256 == digest
+
+
+def test_an_optimized_file_that_no_manifest_names_stays_closed(model_folder: Path) -> None:
+    (model_folder / "model.int8.optimized.onnx").write_bytes(b"another model's")
+    with pytest.raises(ModelDigestError):
+        Predictor(model_folder)
+    (model_folder / "manifest.json").unlink()
+    assert Predictor(model_folder).path == str(model_folder / "model.int8.onnx")
+
+
+def test_a_folder_may_hold_only_the_optimized_file(model_folder: Path) -> None:
+    (model_folder / "model.int8.onnx").unlink()
+    assert Predictor(model_folder).selftest().images == 10
+
+
+@pytest.mark.parametrize("providers", [["CPUExecutionProvider"], ["Another", "CPUExecutionProvider"]])
+def test_other_providers_get_the_standard_operators(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch, providers: list[str]
+) -> None:
+    opened = []
+
+    def fail(file: ModelFile, *_: object) -> None:
+        opened.append(file.path.name)
+        raise NotImplementedError  # onnxruntime has no other provider here
+
+    monkeypatch.setattr("runtime.graphs.Network", fail)
+    with pytest.raises(NotImplementedError):
+        open_network(model_folder, None, providers, 1)
+    assert opened == ["model.int8.onnx" if providers[0] == "Another" else "model.int8.optimized.onnx"]
+
+
+def test_without_fused_operators_the_portable_file_is_opened(
+    model_folder: Path, noise: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator of this domain that onnxruntime does not know stands for one that it was built without."""
+    path, expected = model_folder / "model.int8.optimized.onnx", Predictor(model_folder).logits(noise)
+    content = path.read_bytes().replace(b"NhwcMaxPool", b"NhwcMaxFool")
+    path.write_bytes(content)
+    manifest = json.loads((model_folder / "manifest.json").read_text())
+    manifest["files"][path.name]["sha256"] = hashlib.sha256(content).hexdigest()
+    (model_folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="an operator that no optimized int8 network has"):
+        Predictor(model_folder)
+    operators = {("fused node", 4): (b"Reshape", b"QGemm", b"QLinearConv", b"NhwcMaxFool")}
+    monkeypatch.setattr("runtime.model_graph._HARMLESS", {**_HARMLESS, **operators})
+    predictor = Predictor(model_folder)
+    assert predictor.path == str(model_folder / "model.int8.onnx")
+    assert predictor.logits(noise).tobytes() == expected.tobytes()
+    (model_folder / "model.int8.onnx").unlink()
+    with pytest.raises(
+        ModelError, match=r"optimized\.onnx is not an ONNX model that onnxruntime can run .*NhwcMaxFool"
+    ):
+        Predictor(model_folder)
 
 
 @pytest.mark.parametrize("file", ["../golden.npz", "/etc/passwd", "none.npz"])

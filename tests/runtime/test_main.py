@@ -84,12 +84,12 @@ def test_a_copy_opens_the_model_inside_it_by_default(reader: Path) -> None:
     done = run_package(reader, "selftest")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "passed; 10 golden images and 16 golden pictures are read as at export\n"
-    assert default_model(reader) == reader / "artifacts" / "v1" / "model.int8.onnx"
+    assert default_model(reader) == reader / "artifacts" / "v1" / "model.int8.optimized.onnx"
 
 
 def test_a_copy_with_both_models_opens_v2_by_default(reader: Path, artifacts: Path) -> None:
     shutil.copytree(artifacts / "v2", reader / "artifacts" / "v2")
-    assert default_model(reader) == reader / "artifacts" / "v2" / "model.int8.onnx"
+    assert default_model(reader) == reader / "artifacts" / "v2" / "model.int8.optimized.onnx"
 
 
 def test_a_failed_selftest_exits_with_3_and_damage_with_1(reader: Path) -> None:

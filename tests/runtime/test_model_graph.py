@@ -1,5 +1,6 @@
 """Models that could reach beyond their own file are refused before onnxruntime opens them."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,6 +91,41 @@ def test_a_model_that_is_not_self_contained_is_refused(
     with pytest.raises(ModelError, match=f"contains .*{content}, which .* could reach beyond the file") as caught:
         Predictor(path)
     assert str(caught.value).startswith(str(path))
+
+
+@pytest.mark.parametrize("operator", ["Gelu", "EPContext", "Reshape2"])
+@pytest.mark.parametrize("domain", ["", "ai.onnx", "com.microsoft", "com.microsoft.nchwc"])
+def test_an_optimized_file_may_use_nothing_but_fused_operators(
+    artifacts: Path, tmp_path: Path, domain: str, operator: str
+) -> None:
+    """EPContext could name another file."""
+    model = onnx.load(artifacts / "v2" / "model.int8.optimized.onnx")
+    check_graph("optimized", model.SerializeToString(), may_be_fused=True)
+    model.graph.node.append(helper.make_node(operator, ["logits"], ["more"], domain=domain))
+    path = tmp_path / "model.int8.optimized.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="contains an operator that no optimized int8 network has"):
+        Predictor(path)
+
+
+def test_fused_operators_of_another_domain_are_refused(artifacts: Path) -> None:
+    model = onnx.load(artifacts / "v2" / "model.int8.optimized.onnx")
+    model.graph.node[-1].domain = "com.microsoft.nchwc"
+    with pytest.raises(ModelError, match="an operator of a non-standard domain"):
+        check_graph("optimized", model.SerializeToString(), may_be_fused=True)
+
+
+def test_fused_operators_are_refused_in_a_file_of_another_name(artifacts: Path, tmp_path: Path) -> None:
+    shutil.copy(artifacts / "v2" / "model.int8.optimized.onnx", tmp_path / "model.int8.onnx")
+    with pytest.raises(ModelError, match="an operator of a non-standard domain"):
+        Predictor(tmp_path / "model.int8.onnx")
+
+
+def test_an_optimized_file_is_checked_for_all_else_too(artifacts: Path, tmp_path: Path) -> None:
+    model = onnx.load(artifacts / "v2" / "model.int8.optimized.onnx")
+    use_another_file(model, tmp_path)
+    with pytest.raises(ModelError, match="tensors in other files"):
+        check_graph("optimized", model.SerializeToString(), may_be_fused=True)
 
 
 def test_a_field_number_with_more_bits_hides_nothing(model: ModelProto, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_other_golden_images_fail_it(model_folder: Path) -> None:
         SelftestError, match=r"its logits differ by up to [\d.]+ from .* and 0.0001 is allowed"
     ) as caught:
         Predictor(model_folder).selftest()
-    assert str(model_folder / "model.int8.onnx") in str(caught.value)
+    assert str(model_folder / "model.int8.optimized.onnx") in str(caught.value)
 
 
 @pytest.mark.parametrize("row", [0, 1])
@@ -137,7 +137,11 @@ def inflate_golden(folder: Path) -> None:
             "golden.npz cannot be read: No such file or directory; copy the whole",
         ),
         (cut_golden, ModelDigestError, "golden.npz is damaged or was replaced"),
-        (forget_digest, SelftestError, "model.int8.onnx has no golden logits to compare with: no manifest beside it"),
+        (
+            forget_digest,
+            SelftestError,
+            "model.int8.optimized.onnx has no golden logits to compare with: no manifest beside it",
+        ),
         (rename_logits, ModelError, "golden.npz has other content than a golden file ('model.int8.onnx'); export"),
         (unzip_golden, ModelError, "golden.npz has other content than a golden file ("),
         (shape_golden, ModelError, "golden.npz has other content than a golden file (pixels must have the shape"),

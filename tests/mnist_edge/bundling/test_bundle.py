@@ -55,7 +55,7 @@ def test_a_wheel_has_predictor_model_and_license_only(bundles: dict[str, Bundle]
     package = f"reader_{name}"
     files = read_archive(bundles[name].wheel)
     modules = {path.name for path in (root / "runtime").glob("*.py")}
-    model = {"manifest.json", "model.int8.onnx", "golden.npz", "golden_pictures.npz"}
+    model = {"manifest.json", "model.int8.optimized.onnx", "golden.npz", "golden_pictures.npz"}
     assert {"predictor.py", "__main__.py"} <= modules
     assert files.keys() == {
         *(f"{package}/{module}" for module in modules),
@@ -111,7 +111,9 @@ def test_the_bill_of_materials_has_the_digests_of_the_graphs(bundles: dict[str, 
     for path in graphs:
         (entry,) = components[path]["hashes"]
         assert entry == {"alg": "SHA-256", "content": hashlib.sha256(files[f"{package}/{path}"]).hexdigest()}
-    assert components[f"artifacts/{name}/model.int8.onnx"]["hashes"][0]["content"] == bundles[name].model_sha256
+    assert (
+        components[f"artifacts/{name}/model.int8.optimized.onnx"]["hashes"][0]["content"] == bundles[name].model_sha256
+    )
 
 
 def test_an_archive_is_the_folder_of_the_wheel_and_the_license(bundles: dict[str, Bundle], root: Path) -> None:
@@ -182,7 +184,7 @@ def test_no_wheel_is_written_beside_another_archive(artifacts: Path, tmp_path: P
 
 def test_a_model_over_budget_is_refused(artifacts: Path, tmp_path: Path, name: str) -> None:
     manifest = json.loads((artifacts / name / "manifest.json").read_text("utf-8"))
-    parameters, size = manifest["parameters"], manifest["files"]["model.int8.onnx"]["bytes"]
+    parameters, size = manifest["parameters"], manifest["files"]["model.int8.optimized.onnx"]["bytes"]
     for budget in ({"max_parameters": parameters}, {"max_bytes": size - 1}):
         with pytest.raises(CheckFailedError, match="budget"):
             make_bundle(artifacts / name, "reader", "1.0", tmp_path / "out", **budget)
@@ -212,7 +214,9 @@ def test_an_incomplete_folder_is_refused(model: Path, tmp_path: Path, change: Ch
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("damaged", ["v2/model.int8.onnx", "v2/golden.npz", "v2/golden_pictures.npz", "prepare.onnx"])
+@pytest.mark.parametrize(
+    "damaged", ["v2/model.int8.optimized.onnx", "v2/golden.npz", "v2/golden_pictures.npz", "prepare.onnx"]
+)
 def test_a_damaged_file_fails_the_self_test(model: Path, tmp_path: Path, damaged: str) -> None:
     path = model.parent / damaged
     content = bytearray(path.read_bytes())

@@ -140,7 +140,7 @@ def test_an_archive_can_be_unpacked_into_a_program(python: Path, bundles: dict[s
     (tmp_path / "program" / "__init__.py").touch()
     code = "from program.vendored.reader_v1 import Predictor\nprint(Predictor().path, Predictor().selftest().pictures)"
     done = run_python(python, "-c", code, cwd=tmp_path)
-    model = tmp_path / "program" / "vendored" / "reader_v1" / "artifacts" / "v1" / "model.int8.onnx"
+    model = tmp_path / "program" / "vendored" / "reader_v1" / "artifacts" / "v1" / "model.int8.optimized.onnx"
     assert (done.stdout, done.stderr) == (f"{model} 16\n", "")
 
 
