@@ -99,15 +99,29 @@ assert "runtime" not in sys.modules
 @pytest.mark.parametrize("arguments", [["--help"], ["predict", "artifacts/samples/seven-28x28.png"], ["version"]])
 def test_help_predict_and_version_load_no_heavy_packages(root: Path, arguments: list[str]) -> None:
     statement = (
-        "from mnist_edge.cli.app import app\n"
-        "import contextlib, io\n"
-        "with contextlib.redirect_stdout(io.StringIO()) as out:\n"
-        f"    app({arguments!r}, standalone_mode=False)"
+        "from mnist_edge.cli.app import main\n"
+        "import contextlib, io, sys\n"
+        f"sys.argv[1:] = {arguments!r}\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "    main()"
     )
     loaded = loaded_by(statement, root)
     assert "typer" in loaded
     assert not loaded & {"torch", "torchvision", "onnx", "safetensors", "pydantic"}
     assert "rich" not in loaded or arguments == ["--help"]
+
+
+def test_a_command_imports_no_other_commands_module(root: Path, samples: Path) -> None:
+    code = (
+        "import contextlib, sys\n"
+        "from mnist_edge.cli.app import main\n"
+        f"sys.argv[1:] = ['predict', {str(samples / 'seven-28x28.png')!r}]\n"
+        "with contextlib.suppress(SystemExit):\n"
+        "    main()\n"
+        "print(*sorted(name.removeprefix('mnist_edge.cli.') for name in sys.modules if 'mnist_edge.cli.' in name))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1] == "app exit_codes options output predict"
 
 
 def test_benchmark_worker_loads_no_engine_in_advance(root: Path) -> None:

@@ -3,7 +3,6 @@
 import platform
 from contextlib import suppress
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,6 +72,8 @@ def _layers(model: str) -> "tuple[list[Layer], int]":
 
 def version(as_json: JsonOption = False) -> None:
     """Print the versions of mnist-edge and of the packages that it uses."""
+    from importlib import metadata  # slow to import, and `predict` needs none
+
     versions: dict[str, str | None] = dict.fromkeys(_PACKAGES)
     for package in _PACKAGES:
         with suppress(metadata.PackageNotFoundError):

@@ -44,7 +44,6 @@ def predict(
     ] = None,
 ) -> None:
     """Predict the digit in each image, one line each. Unreadable images are reported and skipped."""
-    from mnist_edge.machine import usable_cores
     from runtime import ImageError, Predictor, predict_stream
 
     if as_json and as_csv:
@@ -55,13 +54,16 @@ def predict(
     if drawing is not None and (len(images) != 1 or images == ["-"]):
         raise typer.BadParameter("needs exactly one image file", param_hint="--explain")
     predictor = Predictor(model, reject=reject, reject_below=reject_below)
-    threads = workers or (usable_cores() if len(images) >= _MANY_IMAGES else 1)
+    if workers is None and len(images) >= _MANY_IMAGES:
+        from mnist_edge.machine import usable_cores
+
+        workers = usable_cores()
     output = Output(as_json, as_csv)
     output.header(_COLUMNS)
     failed = rejected = False
     with discarded_stderr() as stderr, image_progress(len(images), stderr) as on_image:
         sources = (sys.stdin.buffer.read() if name == "-" else name for name in images)
-        for name, prediction in zip(images, predict_stream(predictor, sources, threads), strict=True):
+        for name, prediction in zip(images, predict_stream(predictor, sources, workers or 1), strict=True):
             on_image()
             if isinstance(prediction, ImageError):
                 failed = True

@@ -7,15 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from mnist_edge.cli.app import app
+from mnist_edge.cli.app import COMMANDS
 from mnist_edge.cli.exit_codes import EXIT_CODES
 from tests.conftest import Run
 from tests.mnist_edge.cli.page import PAGE, has_shape, sections
 from tests.mnist_edge.cli.terminal import run_on_terminal
-
-COMMANDS = [
-    command.name or command.callback.__name__ for command in app.registered_commands if command.callback is not None
-]
 
 
 def test_help_lists_every_command_and_the_exit_codes(run: Run) -> None:
@@ -94,8 +90,8 @@ def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
 
 def test_a_bug_shows_a_traceback_only_with_debug(root: Path) -> None:
     code = (
-        "import sys, mnist_edge.cli.app as cli\n"
-        "cli.inspect.Output = None\n"
+        "import sys, mnist_edge.cli.app as cli, mnist_edge.cli.inspect as inspect\n"
+        "inspect.Output = None\n"
         "sys.argv = ['mnist-edge', *sys.argv[1:]]\n"
         "cli.main()"
     )

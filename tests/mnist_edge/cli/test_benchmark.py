@@ -13,7 +13,7 @@ from mnist_edge.benchmark.contenders import contenders
 from mnist_edge.benchmark.picture_contenders import picture_contenders
 from mnist_edge.benchmark.picture_files import SIZES
 from mnist_edge.benchmark.picture_results import PictureBenchmark
-from mnist_edge.cli.app import app
+from mnist_edge.cli.app import build_app
 from mnist_edge.files import load_results
 from mnist_edge.training.recipes import Recipe, find_recipe
 from tests.conftest import Run
@@ -36,7 +36,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_tables_are_printed_and_results_and_a_chart_written(mnist_directory: Path, tmp_path: Path) -> None:
     files = [tmp_path / "results.json", tmp_path / "chart.png"]
     options = ["--rounds", "1", "--data", str(mnist_directory), "--results", str(files[0]), "--plot", str(files[1])]
-    done = CliRunner().invoke(app, ["benchmark", "v1", *options])
+    done = CliRunner().invoke(build_app(), ["benchmark", "v1", *options])
     assert done.exit_code == 0, done.output
     assert "v1: microseconds per image, 1 thread" in done.stdout
     assert "Missing: a peer. Add it with: pip install a-peer" in done.stdout
@@ -60,7 +60,7 @@ def test_a_contender_that_cannot_start_is_reported(
         return [first, replace(second, model=tmp_path / "none")], {}
 
     monkeypatch.setattr("mnist_edge.benchmark.runner.contenders", one_broken)
-    done = CliRunner().invoke(app, ["benchmark", "v1", "--rounds", "1", "--data", str(mnist_directory)])
+    done = CliRunner().invoke(build_app(), ["benchmark", "v1", "--rounds", "1", "--data", str(mnist_directory)])
     assert done.exit_code == 0, done.output
     assert "mnist-edge, int8 failed: " in done.stdout
     assert list(tmp_path.iterdir()) == []  # nothing is written without --results
@@ -71,7 +71,7 @@ def test_without_mnist_json_is_that_of_the_results_file(tmp_path: Path, monkeypa
     monkeypatch.delenv("MNIST_EDGE_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     file = tmp_path / "results.json"
-    done = CliRunner().invoke(app, ["benchmark", "v1", "--rounds", "1", "--results", str(file), "--json"])
+    done = CliRunner().invoke(build_app(), ["benchmark", "v1", "--rounds", "1", "--results", str(file), "--json"])
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert_documented("benchmark", document)
@@ -101,7 +101,7 @@ def test_pictures_are_measured_beside_another_version(mnist_directory: Path, tmp
     files = [tmp_path / "results.json", tmp_path / "chart.png"]
     options = ["--images", "4", "--rounds", "1", "--data", str(mnist_directory), "--against", str(root)]
     written = ["--results", str(files[0]), "--plot", str(files[1])]
-    done = CliRunner().invoke(app, ["benchmark", "--pictures", *options, *written])
+    done = CliRunner().invoke(build_app(), ["benchmark", "--pictures", *options, *written])
     assert done.exit_code == 0, done.output
     document = json.loads(files[0].read_text())
     assert_documented("benchmark", document)
@@ -124,7 +124,7 @@ def test_pictures_json_is_that_of_the_results_file(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     file = tmp_path / "results.json"
     options = ["v2", "--images", "1", "--rounds", "1", "--results", str(file), "--json"]
-    done = CliRunner().invoke(app, ["benchmark", "--pictures", *options])
+    done = CliRunner().invoke(build_app(), ["benchmark", "--pictures", *options])
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert_documented("benchmark", document)
@@ -137,7 +137,7 @@ def test_every_installed_contender_reads_pictures(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(pictures, "COLD_STARTS", 1)
     file = tmp_path / "results.json"
     options = ["--images", "1", "--rounds", "1", "--results", str(file)]
-    done = CliRunner().invoke(app, ["benchmark", "--pictures", *options])
+    done = CliRunner().invoke(build_app(), ["benchmark", "--pictures", *options])
     assert done.exit_code == 0, done.output
     benchmark = load_results(file, PictureBenchmark)
     assert benchmark.failed == {}
@@ -180,7 +180,7 @@ def test_training_times_an_epoch_of_each_model(
     monkeypatch.setattr(training, "WAYS", {training.OURS: None})
     file = tmp_path / "training.json"
     options = ["--training", "--rounds", "1", "--data", str(mnist_directory), "--results", str(file)]
-    done = CliRunner().invoke(app, ["benchmark", "v1", *options])
+    done = CliRunner().invoke(build_app(), ["benchmark", "v1", *options])
     assert done.exit_code == 0, done.output
     assert "v1: one epoch" in done.stdout
     assert done.stderr == f"training  step 1/1  v1, seed 0: {training.OURS}\n"

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mnist_edge.cli import suites
-from mnist_edge.cli.app import app
+from mnist_edge.cli.app import build_app
 from mnist_edge.cli.evaluate import SuiteName
 from mnist_edge.evaluation.robustness import KINDS, evaluate_robustness
 from tests.conftest import Run
@@ -73,12 +73,12 @@ def test_robustness_is_shown_and_recorded_by_kind(
     monkeypatch.setattr(suites, "evaluate_robustness", partial(evaluate_robustness, images=10))
     shutil.copytree(artifacts / "v2", tmp_path / "v2")
     command = ["evaluate", str(tmp_path / "v2"), "--suite", "robustness", "--data", str(mnist_directory)]
-    shown = CliRunner().invoke(app, [*command, "--record"])
+    shown = CliRunner().invoke(build_app(), [*command, "--record"])
     assert shown.exit_code == 0, shown.output
     accuracies = json.loads((tmp_path / "v2" / "manifest.json").read_text())["accuracy"]["model.int8.onnx"]
     assert accuracies["robustness"]["images_per_kind"] == 10
     assert all(f"{group}: {kind} " in shown.stdout for group, kind in KINDS)
-    document = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    document = json.loads(CliRunner().invoke(build_app(), [*command, "--json"]).stdout)
     assert_documented("evaluate", document)
     (model,) = document["models"]
     by_kind = {f"{kind['group']}, {kind['kind']}": kind["accuracy"] for kind in model["kinds"]}

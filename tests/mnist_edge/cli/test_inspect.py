@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from mnist_edge.cli.app import app
+from mnist_edge.cli.app import build_app
 from tests.conftest import Run
 from tests.mnist_edge.cli.page import assert_documented
 
 
 def inspect(*arguments: object) -> Result:
     """Run `mnist-edge inspect` in this process, which has loaded PyTorch already."""
-    return CliRunner().invoke(app, ["inspect", *map(str, arguments)])
+    return CliRunner().invoke(build_app(), ["inspect", *map(str, arguments)])
 
 
 @pytest.mark.parametrize(("model", "parameters"), [("v1", 24_714), ("v2", 24_048)])
@@ -106,4 +106,4 @@ def test_a_missing_package_has_no_version(monkeypatch: pytest.MonkeyPatch) -> No
         return version(package)
 
     monkeypatch.setattr(importlib.metadata, "version", without_torch)
-    assert "torch not installed\n" in CliRunner().invoke(app, ["version"]).stdout
+    assert "torch not installed\n" in CliRunner().invoke(build_app(), ["version"]).stdout
