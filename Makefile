@@ -97,7 +97,7 @@ test-devices-x86: $(INSTALLED) .devices/oldest ## The x86 part of test-devices
 	@touch $@
 
 .PHONY: test-reach
-test-reach: build-reach ## Build the examples in C++ (also for emulated ARM), Node and Python, and compare their answers
+test-reach: build-reach ## Build the examples in C++, Node and Python, and compare their answers, also on emulated processors
 	$(BIN)/python -m pytest tests/reach -m "reach or not reach"
 
 .PHONY: measure-reach

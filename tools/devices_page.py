@@ -18,8 +18,13 @@ _CELLS = {
     "aarch64, Cortex-A72": ("Python", "ARM, Cortex-A72"),
     "aarch64, all extensions": ("Python", "ARM, all extensions"),
     "C++": ("C++", None),
+    "C++, x86, Haswell": ("C++", "x86, AVX2"),
+    "C++, x86, Nehalem": ("C++", "x86, SSE4.2"),
     "C++, aarch64, Cortex-A72": ("C++", "ARM, Cortex-A72"),
+    "C++, aarch64, all extensions": ("C++", "ARM, all extensions"),
     "Node": ("Node", None),
+    "Node, x86, Haswell": ("Node", "x86, AVX2"),
+    "Node, x86, Nehalem": ("Node", "x86, SSE4.2"),
     "browser, Chromium": ("browser, WebAssembly", None),
 }
 """The language and the emulated processor of the devices in README.md's table; None is the measuring machine's own."""
@@ -94,8 +99,8 @@ def devices_table(devices: Path = DEVICES, reach: Path = REACH, browser: Path = 
             for part in results
             for device in part.devices
         ],
-        "Golden pictures of both models, each read by `picture_to_digit.onnx` alone and by `Predictor.predict` or a "
-        "program of [examples/](../examples), and the logits of the golden images: the largest differences from the "
+        "Golden pictures of both models, each read by `picture_to_digit.onnx` alone and, but for C++ and Node on most "
+        "emulated processors, by `Predictor.predict` or a program of [examples/](../examples), and the logits of the golden images: the largest differences from the "
         f"answers at export. A prepared pixel may differ by {PREPARED_TOLERANCE} level. Of blank pictures in the "
         "browser only the rejection is compared: the rest is rounding noise. Processors that are named are emulated by "
         f"qemu-user; the others are {' and '.join(dict.fromkeys(machines))}.",

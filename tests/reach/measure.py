@@ -59,7 +59,11 @@ def pictures(model: str) -> list[Picture]:
 @cache
 def answers(name: str, model: str) -> tuple[Answer | None, ...]:
     """Return what an example says about a model's golden pictures; None for those that it cannot be given."""
-    return tuple(PROGRAMS[name].read(ARTIFACTS / model / PICTURE_FILE, picture) for picture in pictures(model))
+    read = PROGRAMS[name].read
+    if read is None:
+        given = outputs(name, model)
+        return tuple(Answer(*row) for row in given[[DIGIT, CONFIDENCE, REJECTION]].tolist())
+    return tuple(read(ARTIFACTS / model / PICTURE_FILE, picture) for picture in pictures(model))
 
 
 @cache
@@ -127,5 +131,5 @@ def milliseconds_per_frame(name: str) -> float:
 if __name__ == "__main__":
     save_results(Path(sys.argv[1]), DeviceResults(this_machine(), tuple(map(measure, PROGRAMS))))
     for name in PROGRAMS:
-        if "aarch64" not in name:  # an emulated processor's times say nothing
+        if "," not in name:  # an emulated processor's times say nothing
             print(f"{name}: {milliseconds_per_frame(name):.2f} ms a frame of 640×480")

@@ -1,6 +1,7 @@
 """Run the example programs and, in the same runtimes, `outputs.*`, which show all outputs of a model."""
 
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -22,13 +23,18 @@ Picture = NDArray[np.uint8]
 Command = tuple[str | Path, ...]
 
 REACH = ROOT / ".devices" / "reach"
-NODE: Command = ("node", REACH / "examples" / "node" / "digit.mjs")
-_NODE_OUTPUTS: Command = ("node", REACH / "examples" / "node" / "outputs.mjs")
+_NODE = shutil.which("node") or "node"
+NODE: Command = (_NODE, REACH / "examples" / "node" / "digit.mjs")
+_NODE_OUTPUTS: Command = (_NODE, REACH / "examples" / "node" / "outputs.mjs")
 CPP: Command = (REACH / "here" / "build" / "example" / "digit",)
 _CPP_OUTPUTS: Command = (REACH / "here" / "build" / "outputs",)
-_QEMU: Command = ("qemu-aarch64", "-cpu", "cortex-a72", "-L", ARM64 / "root")
-CPP_ON_AARCH64: Command = (*_QEMU, REACH / "aarch64" / "build" / "example" / "digit")
-_CPP_OUTPUTS_ON_AARCH64: Command = (*_QEMU, REACH / "aarch64" / "build" / "outputs")
+_CORTEX_A72: Command = ("qemu-aarch64", "-cpu", "cortex-a72", "-L", ARM64 / "root")
+_ALL_EXTENSIONS: Command = ("qemu-aarch64", "-cpu", "max", "-L", ARM64 / "root")
+_HASWELL: Command = ("qemu-x86_64", "-cpu", "Haswell,-pcid,-x2apic,-tsc-deadline,-hle,-invpcid,-rtm")
+"""Without the features that qemu-user lacks: it would warn about them."""
+_NEHALEM: Command = ("qemu-x86_64", "-cpu", "Nehalem")
+CPP_ON_AARCH64: Command = (*_CORTEX_A72, REACH / "aarch64" / "build" / "example" / "digit")
+_CPP_OUTPUTS_ON_AARCH64: Command = (REACH / "aarch64" / "build" / "outputs",)
 
 _ANSWER = re.compile(r"(?:no digit \((\w+)\); best guess: )?(\d) \((\d+\.\d)%\)\n")
 
@@ -58,8 +64,11 @@ class Outputs(NamedTuple):
 class Program:
     """An example, and the program that shows all outputs in the same runtime."""
 
-    read: Callable[[Path, Picture], Answer | None]
-    """Runs the example with a model on a picture; None if the example cannot be given such a picture."""
+    read: Callable[[Path, Picture], Answer | None] | None
+    """Runs the example with a model on a picture; None if the example cannot be given such a picture.
+
+    On some emulated processors, where each start takes seconds, only the runtime is tested: they have no `read`.
+    """
     outputs: Callable[[Path, Sequence[Picture]], Outputs]
     """Runs a model on uint8 tensors."""
 
@@ -146,7 +155,14 @@ def _outputs_in_python(model: Path, tensors: Sequence[Picture]) -> Outputs:
 
 PROGRAMS = {
     "C++": Program(read_with(CPP, ".ppm"), outputs_with(_CPP_OUTPUTS)),
-    "C++, aarch64, Cortex-A72": Program(read_with(CPP_ON_AARCH64, ".ppm"), outputs_with(_CPP_OUTPUTS_ON_AARCH64)),
+    "C++, x86, Haswell": Program(None, outputs_with((*_HASWELL, *_CPP_OUTPUTS))),
+    "C++, x86, Nehalem": Program(None, outputs_with((*_NEHALEM, *_CPP_OUTPUTS))),
+    "C++, aarch64, Cortex-A72": Program(
+        read_with(CPP_ON_AARCH64, ".ppm"), outputs_with((*_CORTEX_A72, *_CPP_OUTPUTS_ON_AARCH64))
+    ),
+    "C++, aarch64, all extensions": Program(None, outputs_with((*_ALL_EXTENSIONS, *_CPP_OUTPUTS_ON_AARCH64))),
     "Node": Program(read_with(NODE, ".png"), outputs_with(_NODE_OUTPUTS)),
+    "Node, x86, Haswell": Program(None, outputs_with((*_HASWELL, *_NODE_OUTPUTS))),
+    "Node, x86, Nehalem": Program(None, outputs_with((*_NEHALEM, *_NODE_OUTPUTS))),
     "Python camera loop": Program(_read_with_camera, _outputs_in_python),
 }
