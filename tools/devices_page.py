@@ -100,10 +100,11 @@ def devices_table(devices: Path = DEVICES, reach: Path = REACH, browser: Path = 
             for device in part.devices
         ],
         "Golden pictures of both models, each read by `picture_to_digit.onnx` alone and, but for C++ and Node on most "
-        "emulated processors, by `Predictor.predict` or a program of [examples/](../examples), and the logits of the golden images: the largest differences from the "
-        f"answers at export. A prepared pixel may differ by {PREPARED_TOLERANCE} level. Of blank pictures in the "
-        "browser only the rejection is compared: the rest is rounding noise. Processors that are named are emulated by "
-        f"qemu-user; the others are {' and '.join(dict.fromkeys(machines))}.",
+        "emulated processors, by `Predictor.predict` or a program of [examples/](../examples), and the logits of the "
+        "golden images: the largest differences from the answers at export. A prepared pixel may differ by "
+        f"{PREPARED_TOLERANCE} level. Of blank pictures in the browser only the rejection is compared: the rest is "
+        "rounding noise. Processors that are named are emulated by qemu-user; the others are "
+        f"{' and '.join(dict.fromkeys(machines))}.",
     )
 
 
