@@ -58,7 +58,8 @@ def open_place(location: str) -> Place:
         filesystem, path = FileSystem.from_uri(location if mark else Path(location).absolute().as_posix())
     except (OSError, ValueError) as error:
         raise ScoringError(f"{location} cannot be opened: {str(error).partition(chr(10))[0]}") from error
-    return Place(filesystem, path.rstrip("/"), "" if isinstance(filesystem, LocalFileSystem) else f"{scheme}://")
+    prefix = "" if isinstance(filesystem, LocalFileSystem) else f"{scheme}://"
+    return Place(filesystem, path.rstrip("/") or path, prefix)
 
 
 def open_source(location: str) -> Place:
@@ -82,7 +83,7 @@ def list_pictures(source: Place, column: str | None) -> Iterator[Picture]:
     info = source.filesystem.get_file_info(source.path)
     if info.type == FileType.NotFound:
         raise ScoringError(f"there is nothing at {source}")
-    is_file, start = info.type == FileType.File, len(source.path) + 1
+    is_file, start = info.type == FileType.File, len(source.path.rstrip("/")) + 1
     images = tuple(suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS)
     suffixes = ("",) if is_file or source.pattern else (".parquet",) if column else images
     pattern = re.compile(glob_translate(source.pattern or "**"))

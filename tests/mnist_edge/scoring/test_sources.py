@@ -66,6 +66,21 @@ def test_a_pattern_or_a_file_names_exactly_what_matches(folder: Path, pattern: s
     assert names(f"{folder}/{pattern}", folder) == expected
 
 
+def test_names_hold_any_character(tmp_path: Path) -> None:
+    picture = tmp_path / "50%20?" / "é#1.png"
+    picture.parent.mkdir()
+    picture.touch()
+    for location in (picture, picture.parent, f"{tmp_path}/5*/*.png"):
+        assert [each.path for each in list_pictures(open_source(str(location)), None)] == [str(picture)]
+
+
+def test_the_root_is_a_folder(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    (file,) = open_source(str(folder)).filesystem.get_file_info([str(folder / "b" / "2.png")])
+    monkeypatch.setattr(sources, "_walk", lambda _, path: iter([file] if path == "/" else []))
+    for location in ("/", "/*/**/2.png"):
+        assert [each.path for each in list_pictures(open_source(location), None)] == [file.path]
+
+
 def test_a_link_to_a_folder_above_is_not_followed(folder: Path) -> None:
     (folder / "c" / "loop").symlink_to(folder / "c")
     (folder / "c" / "other").symlink_to(folder / "b")
