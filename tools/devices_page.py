@@ -67,11 +67,11 @@ def reach_table(devices: Path = DEVICES, reach: Path = REACH, browser: Path = BR
                 cells[language, processor or own] = _differences(device)
     languages, processors = (list(dict.fromkeys(key[index] for key in cells)) for index in (0, 1))
     return table(
-        ["answers beside those at export", *processors],
+        ["difference from the answers at export", *processors],
         [[name, *(cells.get((name, column), "not measured") for column in processors)] for name in languages],
-        "Digits, rejections, confidences and prepared pixels of golden pictures and int8 logits of golden images: a "
-        "cell names what has other bits than at export, and by how much at most. In the browser only the rejection of "
-        "blank pictures is compared. All processors but the first are emulated.",
+        "Compared are digits, rejections, confidences and prepared pixels of golden pictures, and int8 logits of "
+        "golden images; in the browser, of blank pictures only the rejection. What a cell does not name has the same "
+        "bits. All processors but the first are emulated. [More figures](docs/devices.md#the-same-answers-everywhere).",
     )
 
 
