@@ -36,6 +36,7 @@ from export.manifest import (
     write_manifest,
 )
 from export.optimize import optimize
+from export.ort_format import ORT_FILES, ort_files
 from export.parity import Parity, check_parity, golden_file, session_logits
 from export.publish import publish, staging
 from export.quantize import prepare_for_int8, quantize
@@ -106,11 +107,12 @@ def export_checkpoints(
     *,
     max_parameters: int = MAX_PARAMETERS,
     max_bytes: int = MAX_BYTES,
+    with_ort: bool = False,
 ) -> list[ExportReport]:
     """Export checkpoints, each with the calibration table beside it, to one folder per architecture.
 
     The preparation of pictures, which the models share, and its manifest are written to `out` itself. Nothing is
-    replaced unless all models pass all checks.
+    replaced unless all models pass all checks. `with_ort` adds `ORT_FILES` to each folder, which are removed otherwise.
 
     Raises:
         CheckpointError: a checkpoint cannot be used.
@@ -138,7 +140,7 @@ def export_checkpoints(
             if any(folder == report.folder for _, report in exports):
                 raise ArtifactError(f"{folder}: two checkpoints of {checkpoint.architecture} go there; export one")
             staged = stack.enter_context(staging(folder))
-            report = _export(checkpoint, path, prepare_onnx, staged, folder, max_parameters)
+            report = _export(checkpoint, path, prepare_onnx, staged, folder, max_parameters, with_ort=with_ort)
             check_bytes(INT8_FILE, report.manifest.files[INT8_FILE].bytes, max_bytes)
             exports.append((staged, report))
         # Written before anything is replaced, in case the disk is full; renamed in a row when the block ends.
@@ -150,7 +152,14 @@ def export_checkpoints(
 
 
 def _export(
-    checkpoint: Checkpoint, path: Path, prepare_onnx: ModelProto, staged: Path, folder: Path, max_parameters: int
+    checkpoint: Checkpoint,
+    path: Path,
+    prepare_onnx: ModelProto,
+    staged: Path,
+    folder: Path,
+    max_parameters: int,
+    *,
+    with_ort: bool,
 ) -> ExportReport:
     """Write a checked export to `staged`, with the measurements of the manifest in `folder` that hold for its files."""
     layers, facts = layers_of(checkpoint.model), checkpoint.facts
@@ -193,6 +202,8 @@ def _export(
         CHECKPOINT_FILE: path.read_bytes(),
         CALIBRATION_FILE: table_path.read_bytes(),
     }
+    if with_ort:
+        contents |= ort_files(contents, pictures, answers)
     files = {name: _entry(content, models.get(name)) for name, content in contents.items()}
     recorded = read_manifest(folder).accuracy if (folder / MANIFEST_FILE).exists() else {}
     subset = table.subset
@@ -216,6 +227,8 @@ def _export(
         },
         versions=installed_versions("torch", "onnx", "onnxscript", "onnxruntime", "numpy"),
     )
+    for name in ORT_FILES:  # of the former export
+        (staged / name).unlink(missing_ok=True)
     for name, content in contents.items():
         (staged / name).write_bytes(content)
     write_manifest(staged, manifest)

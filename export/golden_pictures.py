@@ -4,6 +4,7 @@ Their answers are written at export, after a comparison with the preparation and
 """
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,7 +83,7 @@ def golden_pictures() -> dict[str, Pixels]:
     }
 
 
-def joined_answers(joined: ModelProto, pictures: dict[str, Pixels]) -> Answers:
+def joined_answers(joined: ModelProto | bytes, pictures: Mapping[str, Pixels]) -> Answers:
     """Run a joined graph on each picture."""
     names = [DIGIT, PROBABILITIES, CONFIDENCE, REJECTION, PREPARED]
     session = open_session(joined)

@@ -35,18 +35,19 @@ class Parity:
     int8_agreement: float
 
 
-def open_session(model: ModelProto, *, optimized_path: Path | None = None) -> onnxruntime.InferenceSession:
+def open_session(model: ModelProto | bytes, *, optimized_path: Path | None = None) -> onnxruntime.InferenceSession:
     """Open a model in ONNX Runtime, on one thread, and save the graph that it makes of the model if a path is given."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     if optimized_path is not None:
         options.optimized_model_filepath = str(optimized_path)
     options.log_severity_level = 4
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    content = model if isinstance(model, bytes) else model.SerializeToString()
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def session_logits(model: ModelProto, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the logits of an ONNX model, float32 `[N, 10]`, for images uint8 `[N, 28, 28]`."""
+def session_logits(model: ModelProto | bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the logits of a model, float32 `[N, 10]`, for images uint8 `[N, 28, 28]`."""
     logits: NDArray[np.float32] = open_session(model).run(None, {INPUT: images[:, None]})[0]
     return logits
 

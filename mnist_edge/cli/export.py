@@ -38,6 +38,9 @@ def export(
     out: OutOption = Path("artifacts"),
     max_parameters: BudgetOption = 25_000,
     max_bytes: MaxBytesOption = 100_000,
+    with_ort: Annotated[
+        bool, typer.Option("--ort", help="Add ORT format and the operators that a minimal build needs.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Export checkpoints to ONNX: float, int8 and picture to digit. Nothing is replaced unless every check passes."""
@@ -47,7 +50,7 @@ def export(
 
     named = [_checkpoint_path(check_packaged(model)) for model in models or ()] + (checkpoint or [])
     paths = named or [_checkpoint_path(model) for model in MODELS]
-    reports = export_checkpoints(paths, out, max_parameters=max_parameters, max_bytes=max_bytes)
+    reports = export_checkpoints(paths, out, max_parameters=max_parameters, max_bytes=max_bytes, with_ort=with_ort)
     documents = [
         {"folder": str(report.folder), "parity": asdict(report.parity), **report.manifest.to_json()}
         for report in reports
