@@ -6,7 +6,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import has_magic
 from pathlib import Path
 from typing import NamedTuple
@@ -69,8 +69,8 @@ def open_source(location: str) -> Place:
         return open_place(location)
     parts = path.split("/")
     fixed = next(index for index, part in enumerate(parts) if has_magic(part))
-    folder = open_place("/".join([*parts[:fixed], ""]) + mark + options)
-    return Place(folder.filesystem, folder.path, folder.prefix, "/".join(parts[fixed:]))
+    folder = "/".join([*parts[:fixed], ""]) + mark + options
+    return replace(open_place(folder), pattern="/".join(parts[fixed:]))
 
 
 def list_pictures(source: Place, column: str | None) -> Iterator[Picture]:
