@@ -68,7 +68,7 @@ def golden_pictures() -> dict[str, Pixels]:
         "blank_paper": np.full((90, 120, 3), 250, np.uint8),
         "blank_transparent_canvas": np.zeros((64, 64, 4), np.uint8),
         "noise": generator.integers(0, 256, (48, 48, 1), dtype=np.uint8),
-        "a_row_of_grey": np.arange(0, 250, 5, dtype=np.uint8).reshape(1, -1, 1),
+        "a_row_of_grey": np.arange(0, 250, 2, dtype=np.uint8).reshape(1, -1, 1),
         "mnist_form": mnist_form[:, :, None],
         "black_on_white": 255 - ink(0, 28)[:, :, None],
         "blue_pen": _paint(ink(5, 64), (36, 52, 120), (244, 241, 230)),

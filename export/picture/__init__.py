@@ -18,8 +18,8 @@ from onnx import ModelProto
 from onnxscript import GraphBuilder, ir
 from onnxscript.ir.passes.common import CommonSubexpressionEliminationPass, RemoveUnusedNodesPass
 
-from export.picture.digit import SIZE, cut_out, own_pixels, set_stroke_width, to_box
-from export.picture.ink import find_ink, project
+from export.picture.digit import DIGIT_GRID, SIZE, cut_out, own_pixels, set_stroke_width, to_box
+from export.picture.ink import COARSE, GRID, find_ink, project
 from export.picture.marks import find_marks
 from export.picture.operators import FLOAT, INT64, UINT8
 from export.picture.planes import inverted_columns, lay_on_paper, look
@@ -46,31 +46,29 @@ def preparation() -> ModelProto:
     op = GraphBuilder(graph).op
 
     opaque = lay_on_paper(op, picture)
-    inverted = inverted_columns(op, opaque)
-    view = look(op, opaque, inverted, op.Cast([0, 0], to=INT64), op.Shape(picture, start=0, end=2), _MAX_CELLS)
+    inverted = inverted_columns(op, opaque, op.Shape(picture, start=0, end=1))
+    view = look(op, opaque, inverted, [0, 0], op.Shape(picture, start=0, end=2), _MAX_CELLS)
     ink = find_ink(op, view)
     marks = find_marks(op, ink.strokes)
     strokes, contrast = cut_out(op, opaque, inverted, view, ink, marks)
     digit = set_stroke_width(op, strokes)
-    rejection = reject(op, project(op, ink, view), ink, marks, contrast, digit)
-    own, is_native = own_pixels(op, picture, view)
-    rejection = op.Where(is_native, op.Cast([0], to=INT64), rejection)
-    pixels = op.Cast(op.Where(is_native, own, to_box(op, digit)), to=UINT8)
-    prepared = op.Reshape(pixels, [1, 1, SIZE, SIZE])
+    levels = project(op, ink, view.planes)
+    own, is_native = own_pixels(op, picture, levels)
+    rejection = reject(op, levels, ink, marks, contrast, digit, is_native)
+    either = op.Concat(to_box(op, digit), own, axis=0)
+    prepared = op.Cast(op.Gather(either, op.Cast(is_native, to=INT64)), to=UINT8)
 
     outputs = {
         PREPARED: (prepared, UINT8, [1, 1, SIZE, SIZE]),
         REJECTION: (rejection, INT64, [1]),
-        f"{STEP_PREFIX}brightness": (ink.levels, FLOAT, None),
-        f"{STEP_PREFIX}ink": (ink.ink, FLOAT, None),
-        f"{STEP_PREFIX}digit": (marks.kept, FLOAT, None),
-        f"{STEP_PREFIX}strokes": (strokes, FLOAT, None),
-        f"{STEP_PREFIX}stroke_width": (digit.plane, FLOAT, None),
+        f"{STEP_PREFIX}brightness": (ink.levels, FLOAT, [1, 1, GRID, GRID]),
+        f"{STEP_PREFIX}ink": (ink.ink, FLOAT, [1, 1, GRID, GRID]),
+        f"{STEP_PREFIX}digit": (marks.kept, FLOAT, [1, 1, COARSE, COARSE]),
+        f"{STEP_PREFIX}strokes": (strokes, FLOAT, [1, 1, DIGIT_GRID, DIGIT_GRID]),
+        f"{STEP_PREFIX}stroke_width": (digit.plane, FLOAT, [1, 1, DIGIT_GRID, DIGIT_GRID]),
     }
     for name, (value, dtype, shape) in outputs.items():
-        value.name, value.dtype = name, dtype
-        if shape is not None:
-            value.shape = ir.Shape(shape)
+        value.name, value.dtype, value.shape = name, dtype, ir.Shape(shape)
         graph.outputs.append(value)
     model = ir.Model(graph, ir_version=_IR_VERSION)
     CommonSubexpressionEliminationPass()(model)

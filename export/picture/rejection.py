@@ -3,41 +3,51 @@
 Each limit rejects at most 0.2 % of digits drawn by code and of digits made of MNIST's training images.
 """
 
+import numpy as np
+
 from export.picture.digit import Digit
 from export.picture.ink import Ink
 from export.picture.marks import Marks
-from export.picture.operators import INT64, OpBuilder, Value, as_float, ratio, total
+from export.picture.operators import OpBuilder, Value, constant, ratio, within
 from runtime.contract import Reason
 
-_MIN_INK = 12.0  # levels that the strongest ink on the grid is above paper
-_MIN_CORRELATION = 0.2
-_MIN_SIGNAL_TO_NOISE = 5.2  # contrast of the strokes by the paper's noise
-_MAX_STROKE_WIDTH = 6.5  # pixels of 28
-_MIN_EVIDENCE = 0.45
-_MAX_BORDER_SHARE = 0.7  # of a digit cropped on all sides
-_STRIP_BORDER_SHARE = 0.24  # a side of the picture
-_MAX_STRIP = 14.0  # cells of GRID; a digit that covers a side is thicker
-_MAX_RIVAL = 0.4  # prominence of the next mark by the main one's
-_MIN_MAIN_SHARE = 0.6  # mass of the main mark by the digit's
-_MAX_ASPECT = 1.65  # width by height
-_END = 1 << 31  # of an axis of any length
+_RIGHT_AND_BELOW = np.array([[[[1, -1], [0, 0]]], [[[1, 0], [-1, 0]]]]) / 2
+"""Kernels of half the differences from the cell to the right and from the one below."""
+_ANY, _NONE = 1e9, (2.0, 2.0)
+"""No limit, and a range that no number is in."""
+_INK = (12.0, _ANY)
+"""Levels that the strongest ink on the grid is above paper."""
+_NEIGHBORS_DIFFERENCE = (0.0, 0.8)
+"""Of neighboring cells, against that of cells far apart."""
+_SIGNAL_TO_NOISE = (5.2, _ANY)
+"""Contrast of the strokes by the paper's noise."""
+_LEAST_NOISE = 0.5
+_STROKE_WIDTH = (0.0, 6.5)
+"""Pixels of 28."""
+_EVIDENCE = (0.45, _ANY)
+_BORDER_SHARE = (0.0, 0.7)
+"""Of the picture's sides that the digit covers. A digit cropped on all sides covers less."""
+_STRIP_BORDER_SHARE, _MAX_STRIP = 0.24, 14.0
+"""One side; cells of GRID. A digit that covers a side is thicker."""
+_RIVAL = (0.0, 0.4)
+"""Prominence of the next mark by the main one's."""
+_MAIN_SHARE = (0.6, _ANY)
+"""Mass of the main mark by the digit's."""
 
 
-def correlation(op: OpBuilder, plane: Value) -> Value:
-    """Return the correlation of the cells of `[1, 1, h, w]` with those below and to the right of them.
+def neighbors_difference(op: OpBuilder, plane: Value) -> Value:
+    """Return the mean squared difference of neighboring cells of `[1, 1, h, w]` by that of any two cells: `[1]`.
 
-    It is near 0 for noise and near 1 for a drawing. The last cell of a row is compared with the next row's first.
+    It is near 1 for noise and near 0 for a drawing, and 1 less the mean correlation of neighbors. Beside the last
+    row and column lies the mean.
     """
-    deviation = op.Reshape(op.Sub(plane, op.ReduceMean(plane)), [-1])
-    products = [
-        total(op, op.Mul(op.Slice(deviation, step, [_END], [0]), op.Slice(deviation, [0], op.Neg(step), [0])))
-        for step in (op.Cast([1], to=INT64), op.Shape(plane, start=3, end=4))
-    ]
-    variance = total(op, op.Mul(deviation, deviation))
-    return ratio(op, op.Mul(op.Add(*products), 0.5), variance, 1e-3)
+    deviation = op.Sub(plane, op.ReduceMean(plane))
+    differences = op.Conv(deviation, constant(op, "neighbors", _RIGHT_AND_BELOW), pads=[0, 0, 1, 1])
+    squares, variance = (op.ReduceSumSquare(values, [1, 2, 3], keepdims=0) for values in (differences, deviation))
+    return ratio(op, squares, variance, 1e-3)
 
 
-def reject(op: OpBuilder, levels: Value, ink: Ink, marks: Marks, contrast: Value, digit: Digit) -> Value:
+def reject(op: OpBuilder, levels: Value, ink: Ink, marks: Marks, contrast: Value, digit: Digit, native: Value) -> Value:
     """Return the code of the first `Reason` that applies, or 0: int64 `[1]`.
 
     Args:
@@ -47,26 +57,23 @@ def reject(op: OpBuilder, levels: Value, ink: Ink, marks: Marks, contrast: Value
         marks: of this ink.
         contrast: of the digit's strokes to paper, levels.
         digit: cut out of the picture.
+        native: 1 if the picture is in MNIST's form already, and not to be rejected, else 0.
     """
-    excess = {
-        Reason.BLANK: [op.Sub(_MIN_INK, op.ReduceMax(ink.ink, keepdims=0))],
-        Reason.NOISE: [
-            op.Sub(_MIN_CORRELATION, correlation(op, levels)),
-            op.Sub(op.Mul(op.Max(ink.noise, 0.5), _MIN_SIGNAL_TO_NOISE), contrast),
-            op.Sub(digit.stroke_width, _MAX_STROKE_WIDTH),
-        ],
-        Reason.UNCLEAR: [op.Sub(_MIN_EVIDENCE, op.Abs(ink.evidence))],
-        Reason.EDGE: [
-            op.Sub(marks.border_share, _MAX_BORDER_SHARE),
-            op.Min(op.Sub(marks.border_share, _STRIP_BORDER_SHARE), op.Sub(_MAX_STRIP, marks.thickness)),
-        ],
-        Reason.SEVERAL_MARKS: [
-            op.Sub(marks.rival, _MAX_RIVAL),
-            op.Sub(_MIN_MAIN_SHARE, marks.main_share),
-            op.Sub(digit.aspect, _MAX_ASPECT),
-        ],
-    }
-    margins = [op.Reshape(op.Max(*values), [1]) for values in excess.values()]
-    applies = as_float(op, op.Greater(op.Concat(*margins, [1.0], axis=0), 0.0))
-    first = op.ArgMax(applies, axis=0, keepdims=1)
-    return op.Gather(op.Cast([*(int(reason) for reason in excess), 0], to=INT64), first)
+    noise = op.Reshape(ink.noise, [1])
+    strip = op.Min(op.Sub(marks.border_share, _STRIP_BORDER_SHARE), op.Sub(_MAX_STRIP, marks.thickness))
+    reasons = [
+        (0, native, (0.0, 0.5)),
+        (Reason.BLANK, ink.highest, _INK),
+        (Reason.NOISE, neighbors_difference(op, levels), _NEIGHBORS_DIFFERENCE),
+        (Reason.NOISE, ratio(op, contrast, noise, _LEAST_NOISE), _SIGNAL_TO_NOISE),
+        (Reason.NOISE, digit.stroke_width, _STROKE_WIDTH),
+        (Reason.UNCLEAR, op.Abs(ink.evidence), _EVIDENCE),
+        (Reason.EDGE, marks.border_share, _BORDER_SHARE),
+        (Reason.EDGE, strip, (-_ANY, 0.0)),
+        (Reason.SEVERAL_MARKS, marks.rival, _RIVAL),
+        (Reason.SEVERAL_MARKS, marks.main_share, _MAIN_SHARE),
+        (Reason.SEVERAL_MARKS, digit.too_wide, (-_ANY, 0.0)),
+    ]
+    codes, values, ranges = zip(*reasons, (0, native, _NONE), strict=True)
+    first = op.ArgMin(within(op, list(zip(values, ranges, strict=True))), axis=0, keepdims=1)
+    return op.Gather(constant(op, "codes", codes, np.int64), first)

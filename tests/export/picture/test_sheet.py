@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from export.picture.ink import COARSE, _fill_around
-from export.picture.sheet import _MAX_DEVIATION, _RECTANGLE, _rectangularity, find_sheet
+from export.picture.ink import COARSE, _fill
+from export.picture.sheet import _RECTANGULARITY, _area_and_rectangularity, find_surroundings
 from mnist_edge.data.drawing import Pixels, to_uint8
 from tests.export import reading
 from tests.export.picture.tracing import Array, Levels, traced
@@ -18,9 +18,21 @@ from tests.export.reading import ALL_DIGITS, BLACK, WHITE, Line, Share, answer, 
 Point = tuple[float, float]
 Outline = list[Point]
 
-find = traced(lambda op, levels: find_sheet(op, levels, COARSE))
-measure = traced(lambda op, inside: _rectangularity(op, inside, COARSE))
-fill_around = traced(_fill_around)
+run_find = traced(lambda op, levels: find_surroundings(op, levels, COARSE))
+run_measure = traced(lambda op, inside: _area_and_rectangularity(op, inside, COARSE))
+fill = traced(lambda op, planes, sheet: _fill(op, planes, op.Sub(1.0, sheet), sheet))
+
+
+def find(levels: Levels) -> Array:
+    """Return 1 for the cells of `[COARSE, COARSE]` on a sheet, 1 everywhere if there is none."""
+    return np.asarray(1 - run_find(levels[None, None])[0, 0])
+
+
+def measure(inside: Levels) -> float:
+    """Return the rectangularity of a shape's cells, and check its area."""
+    area, rectangularity = run_measure(inside[None, None])
+    assert area == inside.sum()
+    return float(rectangularity[0])
 
 
 def rectangle(width: float, height: float, degrees: float = 0, middle: Point = (16, 16)) -> Outline:
@@ -79,7 +91,7 @@ def test_the_cells_of_a_sheet_are_found(
     outline = rectangle(width, height, degrees, middle)
     for digit in range(10):
         levels = scene(outline, digit, middle)
-        sheet = find(255 - levels if inverted else levels)[0]
+        sheet = find(255 - levels if inverted else levels)
         inside = seen_from_the_border(levels)
         assert (ndimage.binary_fill_holes(cover(outline) > 0.5) == inside).mean() > 0.99
         assert np.array_equal(sheet, ndimage.binary_erosion(inside, np.ones((3, 3)), border_value=1))
@@ -165,7 +177,7 @@ def test_a_turned_rectangle_has_a_rectangularity_of_one(width: float, height: fl
     inside = cover(rectangle(width, height, degrees, (15.7, 16.4))) > 0.5
     ours = measure(inside.astype(np.float32))
     assert ours == pytest.approx(expected_rectangularity(inside), rel=1e-4)
-    assert ours == pytest.approx(_RECTANGLE, abs=_MAX_DEVIATION)
+    assert _RECTANGULARITY[0] < ours < _RECTANGULARITY[1]
 
 
 def ellipse(height: float, width: float) -> Array:
@@ -197,7 +209,7 @@ def test_only_a_slight_trapezoid_is_a_sheet(inset: float, is_sheet: bool) -> Non
     outline = [(6 + inset, 6.0), (26 - inset, 6.0), (26, 26.0), (6, 26.0)]
     inside = seen_from_the_border(scene(outline))
     assert measure(inside.astype(np.float32)) == pytest.approx(expected_rectangularity(inside), rel=1e-4)
-    assert (abs(expected_rectangularity(inside) - _RECTANGLE) < _MAX_DEVIATION) == is_sheet
+    assert (_RECTANGULARITY[0] < expected_rectangularity(inside) < _RECTANGULARITY[1]) == is_sheet
     assert (find(scene(outline)).sum() < COARSE**2) == is_sheet
 
 
@@ -209,13 +221,13 @@ def test_a_bold_eight_is_hardly_less_than_rectangular() -> None:
 
 @pytest.mark.parametrize("planes", [1, 4])
 def test_the_mean_of_the_sheet_lies_around_it(planes: int) -> None:
-    levels = np.random.default_rng(0).uniform(0, 255, (planes, COARSE, COARSE)).astype(np.float32)
-    sheet = (cover(rectangle(14, 18, 5)) > 0.5)[None]
-    filled = fill_around(sheet.astype(np.float32), levels)
-    for ours, plane in zip(filled, levels, strict=True):
-        assert np.array_equal(ours[sheet[0]], plane[sheet[0]])
-        assert ours[~sheet[0]] == pytest.approx(np.full((~sheet).sum(), plane[sheet[0]].mean()), abs=1e-2)
-    assert np.array_equal(fill_around(np.ones_like(sheet, np.float32), levels), levels)
+    levels = np.random.default_rng(0).uniform(0, 255, (1, planes, COARSE, COARSE)).astype(np.float32)
+    sheet = cover(rectangle(14, 18, 5)) > 0.5
+    filled = fill(levels, sheet[None, None].astype(np.float32))
+    for ours, plane in zip(filled[0], levels[0], strict=True):
+        assert np.array_equal(ours[sheet], plane[sheet])
+        assert ours[~sheet] == pytest.approx(np.full((~sheet).sum(), plane[sheet].mean()), abs=1e-2)
+    assert np.array_equal(fill(levels, np.ones((1, 1, COARSE, COARSE), np.float32)), levels)
 
 
 SCENES: dict[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]] = {

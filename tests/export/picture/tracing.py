@@ -1,6 +1,6 @@
 """Run one step of the preparation graph alone, on inputs that onnxruntime cannot fold into constants."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,6 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxscript import GraphBuilder, ir
 
-from export.picture import operators
 from export.picture.planes import look
 
 Levels = NDArray[np.float32]
@@ -32,7 +31,10 @@ def traced(step: Callable[..., Any]) -> Callable[..., Any]:
     def run(*arrays: Array) -> Any:
         key = tuple((array.dtype.name, array.ndim) for array in arrays)
         if key not in built:
-            built[key] = _build(step, arrays)
+            model, result = model_of(step, arrays)
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = 1
+            built[key] = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"]), result
         session, result = built[key]
         names = [value.name for value in session.get_inputs()]
         outputs = session.run(None, dict(zip(names, arrays, strict=True)))
@@ -48,10 +50,11 @@ def whole_view(op: Any, picture: Any, inverted: Any = None) -> Any:
     size = op.Shape(picture, start=0, end=2)
     if inverted is None:
         inverted = op.Expand(0.0, op.Concat(op.Shape(picture, start=1, end=2), [1, 1], axis=0))
-    return look(op, picture, inverted, op.Cast([0, 0], to=operators.INT64), size, MAX_CELLS)
+    return look(op, picture, inverted, [0, 0], size, MAX_CELLS)
 
 
-def _build(step: Callable[..., Any], arrays: tuple[Array, ...]) -> tuple[onnxruntime.InferenceSession, Any]:
+def model_of(step: Callable[..., Any], arrays: Sequence[Array]) -> tuple[bytes, Any]:
+    """Return a step's graph, with inputs like the arrays, as the bytes of a model, and what the step returned."""
     inputs = [
         ir.Value(
             name=f"input{number}",
@@ -67,7 +70,4 @@ def _build(step: Callable[..., Any], arrays: tuple[Array, ...]) -> tuple[onnxrun
         output = op.Identity(value)
         output.name = f"output{number}"
         graph.outputs.append(output)
-    model = ir.to_proto(ir.Model(graph, ir_version=_IR_VERSION))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"]), result
+    return ir.to_proto(ir.Model(graph, ir_version=_IR_VERSION)).SerializeToString(), result
