@@ -41,7 +41,7 @@ def main() -> int:
     except ModuleNotFoundError as error:
         if error.name != "PIL":
             raise
-        print("error: opening image files needs Pillow; install it with: pip install pillow", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return FAILED
     return FAILED if FAILED in codes else max(codes)
 

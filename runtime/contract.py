@@ -7,6 +7,8 @@ from typing import Final, Self
 _BUNDLED: Final = Path(__file__).resolve().parent / "artifacts"
 ARTIFACTS: Final = _BUNDLED if _BUNDLED.is_dir() else _BUNDLED.parent.parent / "artifacts"
 """Folder of the packaged models: in this package in a bundle, else beside it, in a checkout or an installed wheel."""
+PILLOW: Final = f"'{__name__.split('.')[-2]}[images]'" if ARTIFACTS is _BUNDLED else "pillow"
+"""What installs Pillow: in a bundle its extra."""
 MODELS: Final = ("v1", "v2")
 """Names of the packaged models; each has a folder in `ARTIFACTS`."""
 

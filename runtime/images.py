@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .contract import PILLOW
 from .errors import ImageError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def read_picture(source: ImageSource) -> NDArray[np.uint8]:
         ImageError: a file is missing, is not an image, is damaged or has more than `MAX_PIXELS` pixels,
             or an array has the wrong shape or no pixels.
         TypeError: the source is of an unsupported type, or an array is not uint8.
+        ModuleNotFoundError: the source is not an array, and Pillow is not installed.
     """
     if isinstance(source, np.ndarray):
         return _check_array(source)
@@ -62,8 +64,14 @@ def read_picture(source: ImageSource) -> NDArray[np.uint8]:
 
 
 def _read_image(source: "str | os.PathLike[str] | bytes | bytearray | memoryview | Image") -> NDArray[np.uint8]:
-    from PIL import Image, UnidentifiedImageError
-
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ModuleNotFoundError as error:
+        if error.name != "PIL":
+            raise
+        raise ModuleNotFoundError(
+            f"opening image files needs Pillow; install it with: pip install {PILLOW}", name="PIL"
+        ) from error
     if not isinstance(source, str | os.PathLike | bytes | bytearray | memoryview | Image.Image):
         kind = type(source).__name__
         raise TypeError(f"an image must be a path, bytes, a Pillow image or a uint8 array, not {kind}")

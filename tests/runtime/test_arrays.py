@@ -136,4 +136,5 @@ def test_arrays_need_no_pillow(root: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=False)
     assert done.stdout == "(667, 1000, 4)\n"
-    assert "ModuleNotFoundError: import of PIL halted" in done.stderr
+    problem = "opening image files needs Pillow; install it with: pip install pillow"
+    assert done.stderr.endswith(f"\nModuleNotFoundError: {problem}\n")

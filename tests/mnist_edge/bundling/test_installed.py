@@ -90,7 +90,11 @@ def test_a_bundle_opens_image_files_if_pillow_is_there(
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{image}: 3 (100.0%)\n", "")
     done = run_python(python, "-m", "reader_v2", image, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "needs Pillow; install it with: pip install pillow" in done.stderr
+    problem = "opening image files needs Pillow; install it with: pip install 'reader_v2[images]'"
+    assert done.stderr == f"error: {problem}\n"
+    code = f"import reader_v2; reader_v2.Predictor().predict({str(image)!r})"
+    done = run_python(python, "-c", code, cwd=tmp_path)
+    assert done.stderr.endswith(f"\nModuleNotFoundError: {problem}\n")
 
 
 @pytest.mark.parametrize("arguments", [["selftest"], ["seven-28x28.png"]])
