@@ -1,6 +1,5 @@
 """The two graphs: the preparation of a picture, and the digit network that classifies what it prepared."""
 
-import os
 import threading
 from collections.abc import Sequence
 from functools import cache, cached_property
@@ -11,19 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from .contract import (
-    CLASSES,
-    IMAGE_SIZE,
-    INPUT,
-    INT8_FILE,
-    OPTIMIZED_FILE,
-    OUTPUT,
-    PICTURE,
-    PREPARED,
-    REJECTION,
-    Reason,
-)
-from .errors import ModelError
+from .contract import CLASSES, IMAGE_SIZE, INPUT, OUTPUT, PICTURE, PREPARED, REJECTION, Reason
 from .loading import ModelFile, load_model
 from .session import Session
 
@@ -103,20 +90,6 @@ class Network(Session):
             raise self._failure(error) from error
         result: NDArray[np.float32] = buffers["logits"].copy()
         return result
-
-
-def open_network(model: str | os.PathLike[str], sha256: str | None, providers: Sequence[str], threads: int) -> Network:
-    """Open a model, in a folder the optimized file unless onnxruntime cannot run it here. Raises as `Predictor`."""
-    is_on_cpu = list(providers) == ["CPUExecutionProvider"]  # the others know the standard operators
-    names = (OPTIMIZED_FILE, INT8_FILE) if is_on_cpu else (INT8_FILE, OPTIMIZED_FILE)
-    file = load_model(model, sha256, names)
-    try:
-        return Network(file, providers, threads)
-    except ModelError:
-        portable = file.path.with_name(INT8_FILE)
-        if file.path.name != OPTIMIZED_FILE or not portable.is_file():
-            raise
-    return Network(load_model(portable, sha256), providers, threads)
 
 
 class Prepared(NamedTuple):

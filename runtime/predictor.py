@@ -9,11 +9,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from .contract import DEFAULT_MODEL, IMAGE_SIZE, REJECT_BELOW_KEY, TEMPERATURE_KEY, Reason
+from .contract import DEFAULT_MODEL, IMAGE_SIZE, INT8_FILE, OPTIMIZED_FILE, REJECT_BELOW_KEY, TEMPERATURE_KEY, Reason
 from .errors import ImageError, ModelError
-from .graphs import Preparation, Prepared, open_network, open_preparation
+from .graphs import Network, Preparation, Prepared, open_preparation
 from .images import ImageSource, read_picture
-from .loading import find_preparation
+from .loading import find_preparation, load_model
 from .selftest import SelftestReport, run_selftest
 
 _Float = TypeVar("_Float", bound=np.floating)
@@ -93,8 +93,18 @@ class Predictor:
             raise ValueError(f"providers must be a list of some of {', '.join(available)}, not {providers!r}")
         if reject_below is not None and not 0 <= reject_below <= 1:
             raise ValueError(f"reject_below must be a confidence from 0 to 1, not {reject_below}")
-        self._network = open_network(model, sha256, providers, threads)
-        file = self._network.file
+        names = [OPTIMIZED_FILE, INT8_FILE]
+        if list(providers) != ["CPUExecutionProvider"]:  # the others know standard operators alone
+            names.reverse()
+        file = load_model(model, sha256, names)
+        try:
+            self._network = Network(file, providers, threads)
+        except ModelError:
+            portable = file.path.with_name(INT8_FILE)
+            if file.path.name != OPTIMIZED_FILE or not portable.is_file():
+                raise
+            file = load_model(portable, sha256)
+            self._network = Network(file, providers, threads)
         self._preparation: Preparation | None = None  # opened for the first picture: `classify` needs none
         metadata = self._network.metadata
         try:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from runtime import ModelError, Predictor
 from runtime.errors import ModelDigestError, ModelNotFoundError
-from runtime.graphs import open_network
 from runtime.loading import ModelFile
 from runtime.model_graph import _HARMLESS
 
@@ -139,9 +138,10 @@ def test_other_providers_get_the_standard_operators(
         opened.append(file.path.name)
         raise NotImplementedError  # onnxruntime has no other provider here
 
-    monkeypatch.setattr("runtime.graphs.Network", fail)
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: providers)
+    monkeypatch.setattr("runtime.predictor.Network", fail)
     with pytest.raises(NotImplementedError):
-        open_network(model_folder, None, providers, 1)
+        Predictor(model_folder, providers=providers)
     assert opened == ["model.int8.onnx" if providers[0] == "Another" else "model.int8.optimized.onnx"]
 
 
