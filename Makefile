@@ -56,7 +56,7 @@ coverage: $(INSTALLED) ## Measure the branch coverage of test and test-slow; fai
 test-long: $(INSTALLED) ## Run the tests that take minutes each: kills at every change of a file, load
 	$(BIN)/python -m pytest -m long
 
-FUZZED := image array idx checkpoint calibration manifest golden graph model
+FUZZED := image array idx checkpoint calibration manifest golden graph model optimized
 CASES ?= 12000
 
 .PHONY: fuzz

@@ -38,6 +38,9 @@ def optimize(model: ModelProto) -> ModelProto:
             f"the optimized graph has operators that may depend on this processor: {names}. "
             "Export with the tested versions: pip install --constraint constraints.txt"
         )
+    for node in optimized.graph.node:
+        while not node.input[-1]:  # the predictor accepts no missing inputs
+            del node.input[-1]
     for sequence in (optimized.graph.initializer, *(node.attribute for node in optimized.graph.node)):
         sequence.sort(key=lambda item: item.name)  # ONNX Runtime keeps them in hash tables
     domains = {domain for domain, _ in used}

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from mnist_edge.errors import (
 )
 from mnist_edge.training.checkpoint import load_checkpoint
 from runtime import ImageError, ModelError, Predictor
-from runtime.contract import GOLDEN_FILE, INT8_FILE, MANIFEST_FILE
+from runtime.contract import GOLDEN_FILE, INT8_FILE, MANIFEST_FILE, OPTIMIZED_FILE
 from runtime.loading import ModelFile
 from runtime.model_graph import check_graph
 from runtime.selftest import run_selftest
@@ -131,8 +132,8 @@ def _model(content: bytes) -> None:
     check_graph("model", content)
 
 
-def _session(content: bytes) -> None:
-    path = _write(INT8_FILE, content)
+def _session(content: bytes, name: str = INT8_FILE) -> None:
+    path = _write(name, content)
     assert Predictor(path).logits(np.zeros((2, 28, 28), np.uint8)).shape == (2, 10)
 
 
@@ -183,4 +184,7 @@ TARGETS = {
     "golden": Target(_golden, ((ARTIFACTS / GOLDEN_FILE).read_bytes(),), (ModelError,)),
     "graph": Target(_model, ((ARTIFACTS / INT8_FILE).read_bytes(),), (ModelError,)),
     "model": Target(_session, ((ARTIFACTS / INT8_FILE).read_bytes(),), (ModelError,)),
+    "optimized": Target(
+        partial(_session, name=OPTIMIZED_FILE), ((ARTIFACTS / OPTIMIZED_FILE).read_bytes(),), (ModelError,)
+    ),
 }
