@@ -10,8 +10,6 @@ _DECIDED_LEVELS = 72.0
 """From mid-grey: a column whose ends differ by more is told to be dark or bright."""
 _LEAST_INK = 239.0
 """A picture with transparency whose darkest level on white is higher shows nothing there."""
-
-
 _END = 1 << 31
 """Of an axis of any length."""
 
