@@ -32,8 +32,8 @@ _FIRST_THRESHOLD = 0.42
 """Of the highest level."""
 _FADED_SHARE = 0.4
 """Of the way from paper to the threshold: a stroke may fade so far."""
-_TO_DARK = -1e-9
-"""Where there is no evidence at all, ink is dark."""
+_TO_DARK = -0.01
+"""Where there is hardly any evidence, ink is dark: rounding must not decide."""
 
 
 class Ink(NamedTuple):

@@ -90,7 +90,15 @@ def checkerboard() -> Pixels:
 
 @pytest.mark.parametrize("picture", [halves(), 255 - halves(), checkerboard(), np.full((9, 9, 1), 77, np.uint8)])
 def test_evidence_is_small_where_neither_is_ink(picture: Pixels) -> None:
-    assert abs(find(picture).evidence) < 0.01
+    assert abs(find(picture).evidence) < 0.02
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_ink_is_dark_where_rounding_would_decide(step: int) -> None:
+    slope = np.arange(0, 250, 2, dtype=np.uint8)[::step, None].repeat(20, axis=1)
+    for picture in (slope, 255 - slope, slope.T):
+        assert find(np.ascontiguousarray(picture[..., None])).weights.item() == -1
+    assert find(painted(drawn(3), (250,), (5,))).weights.item() == 1
 
 
 @pytest.mark.parametrize("color", [(255, 0, 0), (0, 148, 0), (0, 0, 255), (30, 30, 200)])
