@@ -52,6 +52,12 @@ def session_logits(model: ModelProto | bytes, images: NDArray[np.uint8]) -> NDAr
     return logits
 
 
+def gives_same_logits(model: ModelProto | bytes, other: ModelProto | bytes) -> bool:
+    """Return whether two digit networks give the same logits, bit for bit, for `PARITY_IMAGES` drawn digits."""
+    images = draw_digits(PARITY_IMAGES, SEED).images
+    return session_logits(model, images).tobytes() == session_logits(other, images).tobytes()
+
+
 def check_parity(model: nn.Module, float_onnx: ModelProto, int8_onnx: ModelProto) -> Parity:
     """Compare both exported models with PyTorch on drawn digits.
 

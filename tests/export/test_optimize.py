@@ -51,7 +51,7 @@ def test_the_float_model_is_refused_for_its_layout(artifacts: Path, name: str) -
 
 def test_other_logits_are_refused(int8_onnx: ModelProto, monkeypatch: pytest.MonkeyPatch) -> None:
     logits = [np.zeros(10, np.float32), np.zeros(10, np.float32)]
-    monkeypatch.setattr("export.optimize.session_logits", lambda *_: logits.pop())
+    monkeypatch.setattr("export.parity.session_logits", lambda *_: logits.pop())
     optimize(int8_onnx)
     logits = [np.zeros(10, np.float32), np.full(10, 1e-7, np.float32)]
     with pytest.raises(CheckFailedError, match="gives other logits than the int8 model"):

@@ -103,7 +103,7 @@ def test_other_answers_are_refused(artifacts: Path) -> None:
 def test_other_logits_are_refused(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     models = {name: (artifacts / "v1" / name).read_bytes() for name in (INT8_FILE, PICTURE_FILE)}
     logits = [np.zeros(10, np.float32), np.ones(10, np.float32)]
-    monkeypatch.setattr("export.ort_format.session_logits", lambda *_: logits.pop())
+    monkeypatch.setattr("export.parity.session_logits", lambda *_: logits.pop())
     with pytest.raises(CheckFailedError, match=r"model\.int8\.ort gives other logits than model\.int8\.onnx"):
         ort_files(models, {}, joined_answers(models[PICTURE_FILE], golden_pictures()))
 
