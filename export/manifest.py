@@ -21,6 +21,7 @@ from mnist_edge.errors import ArtifactError
 from mnist_edge.evaluation.metrics import ConfidenceEvaluation, Evaluation
 from mnist_edge.evaluation.rejection import RejectionResult
 from mnist_edge.evaluation.robustness import RobustnessResult, mean_accuracy
+from mnist_edge.evaluation.styles import StylesResult
 from mnist_edge.files import sha256_of
 from runtime.contract import CLASSES, IMAGE_SIZE, INPUT, MANIFEST_FILE, OUTPUT, PICTURE, PREPARED, REJECTION, Reason
 
@@ -84,7 +85,7 @@ class Robustness:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurements:
-    """What was measured on the file with this digest: accuracy, rejection and robustness, each optional."""
+    """What was measured on the file with this digest: accuracy, rejection, robustness and styles, each optional."""
 
     correct: Count | None = None
     data_set: str | None = None
@@ -94,6 +95,7 @@ class Measurements:
     rejection: RejectionResult | None = None
     robustness: Robustness | None = None
     sha256: Sha256
+    styles: StylesResult | None = None
     top1: Share | None = None
 
 
@@ -214,6 +216,15 @@ def record_rejection(model: Path, result: RejectionResult) -> None:
         ArtifactError: the manifest is damaged, or the model differs from the one in the manifest.
     """
     _record(model.parent, [model.name], lambda entry, _: replace(entry, rejection=result))
+
+
+def record_styles(model: Path, result: StylesResult) -> None:
+    """Write a model's results of the styles suite into its folder's manifest and model card.
+
+    Raises:
+        ArtifactError: the manifest is damaged, or the model differs from the one in the manifest.
+    """
+    _record(model.parent, [model.name], lambda entry, _: replace(entry, styles=result))
 
 
 def _record(folder: Path, names: Iterable[str], add: Callable[[Measurements, str], Measurements]) -> None:

@@ -31,6 +31,7 @@ def model_card(manifest: "Manifest") -> str:
         operators=", ".join(f"{count} {operator}" for operator, count in operators.items()),
         versions=describe_versions(manifest.versions),
         robustness=_robustness(manifest),
+        styles=_styles(manifest),
         rejection=_rejection(manifest),
         rejections=", ".join(f"{reason.value} `{reason.label}`" for reason in Reason),
     )
@@ -71,11 +72,23 @@ def _robustness(manifest: "Manifest") -> str:
         command = f"mnist-edge evaluate {manifest.name} --suite robustness --record"
         return f"Robustness is not measured yet: run `{command}`."
     means, kinds = entry.robustness.means, entry.robustness.kinds
-    rows = "\n".join(f"| {kind} | {accuracy:.1%} |" for kind, accuracy in _lowest(kinds))
     return (
         f"The robustness suite renders {entry.robustness.images_per_kind:,} test images as each kind of photograph and "
         f"corruption. The int8 model's mean\naccuracy is {means.photograph:.2%} on photographs and "
-        f"{means.corruption:.2%} on corruptions. The worst kinds:\n\n| kind | accuracy |\n| --- | ---: |\n{rows}"
+        f"{means.corruption:.2%} on corruptions. The worst kinds:\n\n{_table('kind', kinds)}"
+    )
+
+
+def _styles(manifest: "Manifest") -> str:
+    entry = manifest.accuracy.get(INT8_FILE)
+    if entry is None or entry.styles is None:
+        command = f"mnist-edge evaluate {manifest.name} --suite styles --record"
+        return f"Accuracy by style of handwriting is not measured yet: run `{command}`."
+    mean, accuracies = entry.styles.mean, {name: shares.accuracy for name, shares in entry.styles.styles.items()}
+    return (
+        f"Of digits drawn in {len(accuracies)} styles of handwriting that training does not contain, "
+        f"the int8 model reads {mean.accuracy:.1%} and rejects {mean.rejected:.1%}.\n"
+        f"The worst styles:\n\n{_table('style', accuracies)}"
     )
 
 
@@ -90,6 +103,11 @@ def _rejection(manifest: "Manifest") -> str:
         f"Of images without a digit, the int8 model rejects {own.blank_or_noise:.1%} of blank and noisy ones and "
         f"{own.unseen_class:.1%} of those\nthat show something else. The lowest rates: {rates}."
     )
+
+
+def _table(title: str, accuracies: dict[str, float]) -> str:
+    rows = "\n".join(f"| {name} | {accuracy:.1%} |" for name, accuracy in _lowest(accuracies))
+    return f"| {title} | accuracy |\n| --- | ---: |\n{rows}"
 
 
 def _lowest(shares: dict[str, float]) -> list[tuple[str, float]]:

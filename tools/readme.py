@@ -91,6 +91,25 @@ def robustness_table(artifacts: Path = ARTIFACTS) -> str:
     )
 
 
+def styles_table(artifacts: Path = ARTIFACTS) -> str:
+    """Return the accuracy of the int8 models on each style of the styles suite."""
+    suites = {model: results.styles for model, results in _recorded(artifacts) if results.styles}
+    rows = [
+        ["**mean**", *(f"{suite.mean.accuracy:.2%}" for suite in suites.values())],
+        ["rejected", *(f"{suite.mean.rejected:.2%}" for suite in suites.values())],
+        *(
+            [style, *(f"{suite.styles[style].accuracy:.0%}" for suite in suites.values())]
+            for style in suites["v2"].styles
+        ),
+    ]
+    return table(
+        ["styles suite, int8", *(model.upper() for model in suites)],
+        rows,
+        f"Top-1 accuracy on {suites['v2'].images_per_style:,} pictures of each style, drawn by code; "
+        "`mnist-edge evaluate --suite styles`.",
+    )
+
+
 def rejection_table(artifacts: Path = ARTIFACTS) -> str:
     """Return what the int8 models reject: at their own threshold and at others, then by kind."""
     suites = {model: results.rejection for model, results in _recorded(artifacts) if results.rejection}
@@ -175,6 +194,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "summary": summary_table,
     "accuracy": accuracy_table,
     "robustness": robustness_table,
+    "styles": styles_table,
     "rejection": rejection_table,
     "speed": speed_table,
     "training": training_table,

@@ -12,10 +12,12 @@ from mnist_edge.evaluation.metrics import ConfidenceEvaluation, Evaluation, expe
 from mnist_edge.evaluation.non_digits import NON_DIGITS
 from mnist_edge.evaluation.rejection import RejectionResult, evaluate_rejection
 from mnist_edge.evaluation.robustness import KINDS, RobustnessResult, evaluate_robustness, mean_accuracy
+from mnist_edge.evaluation.styles import STYLES, StylesResult, evaluate_styles
 from runtime import Predictor
 
 _DATA_SET = "MNIST test"
 _Result = TypeVar("_Result")
+LoadSplit = Callable[[], Split]
 
 
 @dataclass(frozen=True)
@@ -23,13 +25,13 @@ class Suite(Generic[_Result]):
     """One way to evaluate exported models.
 
     Attributes:
-        run: measures a model, given its name for the progress display, on MNIST's test images.
+        run: measures a model, given its name for the progress display and a function that loads MNIST's test images.
         facts: returns one model's result for JSON.
         table: yields the tables of all models' results, by name.
         record: writes a result into the manifest beside the model's file.
     """
 
-    run: Callable[[str, Predictor, Split], _Result]
+    run: Callable[[str, Predictor, LoadSplit], _Result]
     facts: Callable[[_Result], dict[str, Any]]
     table: Callable[[Mapping[str, _Result]], Iterator[Part]]
     record: Callable[[Path, _Result], None]
@@ -50,7 +52,8 @@ def evaluate_checkpoint(path: Path, test: Split) -> _MnistResult:
     return _MnistResult(evaluate_model(load_checkpoint(path).model, test), None)
 
 
-def _run_mnist(_name: str, predictor: Predictor, test: Split) -> _MnistResult:
+def _run_mnist(_name: str, predictor: Predictor, load_test: LoadSplit) -> _MnistResult:
+    test = load_test()
     digits, probabilities = predictor.classify(test.images)
     confidences = probabilities.max(axis=1)
     error = expected_calibration_error(confidences, digits == test.labels)
@@ -117,7 +120,14 @@ def _record_rejection(model: Path, result: RejectionResult) -> None:
     record_rejection(model, result)
 
 
-def _run_robustness(name: str, predictor: Predictor, test: Split) -> list[RobustnessResult]:
+def _record_styles(model: Path, result: StylesResult) -> None:
+    from export.manifest import record_styles
+
+    record_styles(model, result)
+
+
+def _run_robustness(name: str, predictor: Predictor, load_test: LoadSplit) -> list[RobustnessResult]:
+    test = load_test()
     with step_progress(f"robustness suite, {name}", len(KINDS)) as on_kind:
         return evaluate_robustness(predictor.predict_batch, test, on_kind=on_kind)
 
@@ -143,8 +153,8 @@ def _robustness_tables(results: Mapping[str, Sequence[RobustnessResult]]) -> Ite
         yield f"{name}: mean of the photographs {photographs:.2%}, of the corruptions {corruptions:.2%}"
 
 
-def _run_rejection(_name: str, predictor: Predictor, test: Split) -> RejectionResult:
-    confidences = predictor.classify(test.images).probabilities.max(axis=1)
+def _run_rejection(_name: str, predictor: Predictor, load_test: LoadSplit) -> RejectionResult:
+    confidences = predictor.classify(load_test().images).probabilities.max(axis=1)
     preparing = Predictor(predictor.path, reject_below=0)  # only the preparation rejects pictures
     return evaluate_rejection(preparing.predict_batch, confidences, predictor.reject_below)
 
@@ -168,8 +178,25 @@ def _rejection_tables(results: Mapping[str, RejectionResult]) -> Iterator[Part]:
         )
 
 
+def _run_styles(name: str, predictor: Predictor, _load_test: LoadSplit) -> StylesResult:
+    with step_progress(f"styles suite, {name}", len(STYLES)) as on_style:
+        return evaluate_styles(predictor.predict_batch, on_style=on_style)
+
+
+def _styles_tables(results: Mapping[str, StylesResult]) -> Iterator[Part]:
+    first = next(iter(results.values()))
+    columns: list[tuple[str, list[str | None]]] = [("style", list(first.styles))]
+    for name, result in results.items():
+        columns.append((name, [percent(shares.accuracy) for shares in result.styles.values()]))
+        columns.append((f"{name} rejects", [percent(shares.rejected) for shares in result.styles.values()]))
+    yield Table(f"Styles suite, {first.images_per_style:,} pictures per style", columns)
+    for name, result in results.items():
+        yield f"{name}: mean of the styles {result.mean.accuracy:.2%}, rejected {result.mean.rejected:.2%}"
+
+
 SUITES: dict[str, Suite[Any]] = {
     "mnist": Suite(_run_mnist, _mnist_facts, _mnist_tables, _record_mnist),
     "robustness": Suite(_run_robustness, _robustness_facts, _robustness_tables, _record_robustness),
     "rejection": Suite(_run_rejection, asdict, _rejection_tables, _record_rejection),
+    "styles": Suite(_run_styles, asdict, _styles_tables, _record_styles),
 }

@@ -1,1 +1,1 @@
-"""Measure accuracy, robustness and rejection of a model, and make the test pictures for it."""
+"""Measure accuracy, robustness, styles and rejection of a model, and make the test pictures for it."""

@@ -15,13 +15,14 @@ import onnx
 import pytest
 
 from export.exporter import calibrate, export_checkpoints
-from export.manifest import read_manifest, record_accuracies, record_rejection, record_robustness
+from export.manifest import read_manifest, record_accuracies, record_rejection, record_robustness, record_styles
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
 from mnist_edge.errors import ArtifactError, CalibrationError, CheckFailedError
 from mnist_edge.evaluation.metrics import ConfidenceEvaluation, Evaluation
 from mnist_edge.evaluation.rejection import RejectionPoint, RejectionResult
 from mnist_edge.evaluation.robustness import Group, RobustnessResult
+from mnist_edge.evaluation.styles import StyleShares, StylesResult
 from mnist_edge.training.checkpoint import load_checkpoint, save_checkpoint
 from runtime.errors import ModelDigestError
 from runtime.loading import load_model
@@ -163,6 +164,8 @@ def test_suite_results_are_recorded_beside_the_accuracy(copied: Path) -> None:
     record_robustness(model, shown)
     own = RejectionPoint(reject_below=0.7, digits=0.1, blank_or_noise=0.9, unseen_class=0.6)
     record_rejection(model, RejectionResult(10, {"blank": 1.0, "words": 0.4, "signs": 0.2}, own, (own,)))
+    styles = {"0, plain": StyleShares(0.9, 0.0), "1, flag": StyleShares(0.7, 0.1)}
+    record_styles(model, StylesResult(10, StyleShares(0.8, 0.05), styles))
 
     entry = json.loads((copied / "v2" / "manifest.json").read_text())["accuracy"][model.name]
     assert (entry["top1"], entry["rejected"]) == (1.0, 0.0)
@@ -174,6 +177,9 @@ def test_suite_results_are_recorded_beside_the_accuracy(copied: Path) -> None:
     point = {"reject_below": 0.7, "digits": 0.1, "blank_or_noise": 0.9, "unseen_class": 0.6}
     kinds = {"blank": 1.0, "words": 0.4, "signs": 0.2}
     assert entry["rejection"] == {"images_per_kind": 10, "kinds": kinds, "own": point, "curve": [point]}
+    shares = {"0, plain": {"accuracy": 0.9, "rejected": 0.0}, "1, flag": {"accuracy": 0.7, "rejected": 0.1}}
+    mean = {"accuracy": 0.8, "rejected": 0.05}
+    assert entry["styles"] == {"images_per_style": 10, "mean": mean, "styles": shares}
     assert list(entry) == sorted(entry)
     card = (copied / "v2" / "README.md").read_text("utf-8")
     assert "renders 10 test images as each kind of photograph and corruption." in card
@@ -181,14 +187,19 @@ def test_suite_results_are_recorded_beside_the_accuracy(copied: Path) -> None:
     assert "| corruption, fog | 50.0% |\n| photograph, fine pen | 70.0% |\n| photograph, shadow | 90.0% |" in card
     assert "rejects 90.0% of blank and noisy ones and 60.0% of those" in card
     assert "The lowest rates: signs 20%, words 40%, blank 100%." in card
+    assert "Of digits drawn in 2 styles of handwriting" in card
+    assert "reads 80.0% and rejects 5.0%.\nThe worst styles:" in card
+    assert "| 1, flag | 70.0% |\n| 0, plain | 90.0% |" in card
 
 
-@pytest.mark.parametrize("suite", ["robustness", "rejection"])
+@pytest.mark.parametrize("suite", ["robustness", "rejection", "styles"])
 def test_a_suite_may_be_recorded_without_an_accuracy(copied: Path, suite: str) -> None:
     model = copied / "v2" / "model.int8.onnx"
     if suite == "robustness":
         results = [RobustnessResult(group, "kind", images=10, correct=9, rejected=0) for group in GROUPS]
         record_robustness(model, results)
+    elif suite == "styles":
+        record_styles(model, StylesResult(10, StyleShares(0.9, 0.0), {"1, flag": StyleShares(0.9, 0.0)}))
     else:
         own = RejectionPoint(reject_below=0.7, digits=0.1, blank_or_noise=0.9, unseen_class=0.6)
         record_rejection(model, RejectionResult(10, {"blank": 1.0}, own, ()))
@@ -196,7 +207,7 @@ def test_a_suite_may_be_recorded_without_an_accuracy(copied: Path, suite: str) -
     assert entry.keys() == {suite, "sha256"}
     card = (copied / "v2" / "README.md").read_text("utf-8")
     assert "Not measured yet: run `mnist-edge evaluate v2 --record`." in card
-    assert card.count("not measured yet: run") == 1  # the other suite
+    assert card.count("not measured yet: run") == 2  # the other suites
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "other.onnx"])

@@ -13,6 +13,7 @@ from mnist_edge.cli import suites
 from mnist_edge.cli.app import build_app
 from mnist_edge.cli.evaluate import SuiteName
 from mnist_edge.evaluation.robustness import KINDS, evaluate_robustness
+from mnist_edge.evaluation.styles import STYLES, evaluate_styles
 from tests.conftest import Run
 from tests.mnist_edge.cli.page import assert_documented
 
@@ -84,3 +85,30 @@ def test_robustness_is_shown_and_recorded_by_kind(
     by_kind = {f"{kind['group']}, {kind['kind']}": kind["accuracy"] for kind in model["kinds"]}
     assert by_kind == accuracies["robustness"]["kinds"]
     assert model["photographs"] > 0.9
+
+
+def test_styles_are_shown_and_recorded_without_mnist(
+    artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process, with two pictures of each style."""
+    monkeypatch.setattr(suites, "evaluate_styles", partial(evaluate_styles, images=2))
+    shutil.copytree(artifacts / "v2", tmp_path / "v2")
+    command = ["evaluate", str(tmp_path / "v2"), "--suite", "styles", "--data", str(tmp_path / "nothing")]
+    shown = CliRunner().invoke(build_app(), [*command, "--record"])
+    assert shown.exit_code == 0, shown.output
+    recorded = json.loads((tmp_path / "v2" / "manifest.json").read_text())["accuracy"]["model.int8.onnx"]["styles"]
+    assert recorded["images_per_style"] == 2
+    assert all(f"{style} " in shown.stdout for style in STYLES)
+    assert f"mean of the styles {recorded['mean']['accuracy']:.2%}" in shown.stdout
+    document = json.loads(CliRunner().invoke(build_app(), [*command, "--json"]).stdout)
+    assert_documented("evaluate", document)
+    (model,) = document["models"]
+    assert {key: model[key] for key in recorded} == recorded
+
+
+@pytest.mark.slow
+def test_styles_are_as_recorded(run: Run, artifacts: Path, tmp_path: Path) -> None:
+    shutil.copytree(artifacts / "v1", tmp_path / "v1")
+    done = run("evaluate", tmp_path / "v1", "--suite", "styles", "--record")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "v1" / "manifest.json").read_bytes() == (artifacts / "v1" / "manifest.json").read_bytes()
