@@ -37,7 +37,7 @@ def write_digit(digit: int, generator: np.random.Generator, styles: Styles = "tr
 def write_skeleton(strokes: str, generator: np.random.Generator) -> Pixels:
     """Write a skeleton of `strokes.py`, bright on black with a margin, uint8 `[SIDE, SIDE]`."""
     haste = generator.random() ** 2
-    aspect = float(np.exp(np.clip(generator.normal(-0.05, 0.2), -0.5, 0.27)))
+    aspect = float(np.exp(np.clip(generator.normal(-0.05, 0.2), -0.4, 0.27)))
     skeleton = _parse(strokes)
     moved = _move_strokes(skeleton.instance(generator, haste), skeleton.joinable, generator, haste)
     return _draw(_deform(moved, aspect, generator), min(1, aspect), generator)
@@ -147,8 +147,8 @@ def _move_strokes(
 
 def _deform(strokes: list[Levels], aspect: float, generator: np.random.Generator) -> list[Levels]:
     """Slant, stretch, rotate and wobble strokes."""
-    slant = np.clip(generator.normal(0.1, 0.18), -0.35, 0.5)
-    angle = np.clip(generator.normal(0, 0.07), -0.2, 0.2)
+    slant = np.clip(generator.normal(0.1, 0.18), -0.3, 0.45)
+    angle = np.clip(generator.normal(0, 0.06), -0.12, 0.12)
     turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = turned @ np.array([[aspect, -slant], [0, 1]])
     frequencies, phases = generator.uniform(-3.5, 3.5, (3, 2)), generator.uniform(0, 2 * np.pi, 3)
