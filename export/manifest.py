@@ -124,6 +124,10 @@ class Manifest:
         """Return the JSON object of the manifest."""
         return _without_none(self)
 
+    def to_bytes(self) -> bytes:
+        """Return the content of the manifest's file."""
+        return _encode(self.to_json())
+
 
 @dataclass(frozen=True)
 class PreparationManifest:
@@ -159,7 +163,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write a manifest, and the model card that is generated from it."""
-    (folder / MANIFEST_FILE).write_bytes(_encode(manifest.to_json()))
+    (folder / MANIFEST_FILE).write_bytes(manifest.to_bytes())
     (folder / CARD_FILE).write_text(model_card(manifest), "utf-8")
 
 

@@ -9,7 +9,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -109,19 +109,20 @@ def make_bundle(
 
 
 def _package_files(model: Path, manifest: Manifest) -> dict[str, bytes]:
-    """Return the contents of the package's files by their paths in it."""
+    """Return the contents of the package's files by their paths in it. The manifest leaves out what was measured."""
     if not manifest.name.isidentifier():  # it becomes a folder's name
         raise ArtifactError(f"{model / MANIFEST_FILE} names the model {manifest.name!r}; export the model again")
     source = Path(runtime.__file__).parent
     paths = {path.relative_to(source).as_posix(): path for path in source.rglob("*.py")}
-    names = (OPTIMIZED_FILE, MANIFEST_FILE, GOLDEN_FILE, GOLDEN_PICTURES_FILE)
+    names = (OPTIMIZED_FILE, GOLDEN_FILE, GOLDEN_PICTURES_FILE)
     paths |= {f"artifacts/{manifest.name}/{name}": model / name for name in names}
     # The preparation that the model was exported with, unless its folder was copied alone.
     beside = model.resolve().parent
     preparation = beside if (beside / PREPARE_FILE).is_file() else ARTIFACTS
     paths |= {f"artifacts/{name}": preparation / name for name in (PREPARE_FILE, MANIFEST_FILE)}
+    described = {f"artifacts/{manifest.name}/{MANIFEST_FILE}": replace(manifest, accuracy={}).to_bytes()}
     try:
-        return {name: path.read_bytes() for name, path in paths.items()}
+        return {name: path.read_bytes() for name, path in paths.items()} | described
     except FileNotFoundError as error:
         raise ArtifactError(f"{error.filename} is missing, which a bundle needs; export the model again") from error
 

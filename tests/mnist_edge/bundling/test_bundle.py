@@ -64,8 +64,11 @@ def test_a_wheel_has_predictor_model_and_license_only(bundles: dict[str, Bundle]
         *(f"{package}-1.0.dist-info/{file}" for file in DIST_INFO | {f"sboms/{package}.cdx.json"}),
     }
     assert files[f"{package}-1.0.dist-info/licenses/LICENSE"] == (root / "LICENSE").read_bytes()
-    for file in model:
+    for file in model - {"manifest.json"}:
         assert files[f"{package}/artifacts/{name}/{file}"] == (root / "artifacts" / name / file).read_bytes()
+    manifest = json.loads((root / "artifacts" / name / "manifest.json").read_text("utf-8"))
+    assert manifest["accuracy"]  # which no device needs
+    assert json.loads(files[f"{package}/artifacts/{name}/manifest.json"]) == {**manifest, "accuracy": {}}
 
 
 def test_a_bundle_installs_at_most_250_kilobytes(bundles: dict[str, Bundle], name: str) -> None:
