@@ -1,9 +1,10 @@
-"""Fit how a model's confidence is read: the temperature of its softmax and the threshold for rejection.
+"""Fit how a model's logits are read: the temperature of its softmax, and the scale of plausibilities.
 
 Temperature scaling divides logits by the number that maximizes the likelihood of held-out labels (C. Guo et al.,
 "On Calibration of Modern Neural Networks", 2017).
 """
 
+import math
 import sys
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,36 +13,44 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from runtime.predictor import softmax
+from runtime.scores import logit_spreads, softmax
 
-REJECTED_SHARE = 0.008
-"""Share of the held-out digits with a confidence below the threshold."""
+REJECTED_SHARE = 0.005
+"""Share of the held-out digits below the midpoint, which `contract.REJECT_BELOW` rejects: chosen, not fitted."""
+MEDIAN_PLAUSIBILITY = 0.99
+"""The plausibility of the median of the held-out digits."""
+_RESOLUTION = 1e-4
+"""Smallest distance of the median from the midpoint, in spreads."""
 
 _TEMPERATURES = np.geomspace(0.1, 10, 2_000)
 
 Count = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
+_Finite = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+_Positive = Annotated[float, Meta(gt=0, le=sys.float_info.max)]
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """A temperature, the confidence below which a prediction is rejected, and the images that both were fitted on."""
+    """A temperature, midpoint and slope of `runtime.scores.plausibilities`, and the images that they were fitted on."""
 
-    temperature: Annotated[float, Meta(gt=0, le=sys.float_info.max)]
-    reject_below: Share
+    temperature: _Positive
+    plausibility_midpoint: _Finite
+    plausibility_slope: _Positive
     images: Count
     fitted_on: str
 
 
-UNKNOWN = Confidence(1.0, 0.0, 0, "nothing")
+UNKNOWN = Confidence(1.0, 0.0, 1.0, 0, "nothing")
 
 
 def fit_confidence(logits: NDArray[np.float32], labels: NDArray[np.uint8], fitted_on: str) -> Confidence:
-    """Fit a temperature and a threshold to logits `[N, 10]` and labels `[N]` of the images named `fitted_on`."""
+    """Fit temperature and plausibility to logits `[N, 10]` and labels `[N]` of the images named `fitted_on`."""
     temperature = float(min(_TEMPERATURES, key=lambda value: _negative_log_likelihood(logits / value, labels)))
-    confidences = softmax((logits / temperature).astype(np.float64)).max(axis=1)
-    reject_below = float(np.quantile(confidences, REJECTED_SHARE))
-    return Confidence(round(temperature, 4), round(reject_below, 4), len(labels), fitted_on)
+    lowest, median = np.quantile(logit_spreads(logits), (REJECTED_SHARE, 0.5))
+    midpoint = math.floor(lowest * 10_000) / 10_000  # down: where all spreads are equal, none is below it
+    slope = math.log(MEDIAN_PLAUSIBILITY / (1 - MEDIAN_PLAUSIBILITY)) / max(float(median) - midpoint, _RESOLUTION)
+    return Confidence(round(temperature, 4), midpoint, float(f"{slope:.4g}"), len(labels), fitted_on)
 
 
 def _negative_log_likelihood(logits: NDArray[np.floating], labels: NDArray[np.uint8]) -> float:

@@ -79,7 +79,7 @@ class ExportReport:
 def calibrate(checkpoint_path: Path, training: Split) -> Path:
     """Record a checkpoint's activation ranges and fit its confidence; return the path of the table beside it.
 
-    Temperature and threshold are fitted on the int8 model's logits for the images that the training held out, or for
+    Temperature and plausibility are fitted on the int8 model's logits for the images that the training held out, or for
     every 60th training image if it held out none.
 
     Raises:
@@ -182,7 +182,8 @@ def _export(
         "mnist_edge.input": "image: uint8 [N, 1, 28, 28], 0 to 255, ink bright on dark",
         "mnist_edge.output": "logits: float32 [N, 10]",
         contract.TEMPERATURE_KEY: str(table.confidence.temperature),
-        contract.REJECT_BELOW_KEY: str(table.confidence.reject_below),
+        contract.PLAUSIBILITY_MIDPOINT_KEY: str(table.confidence.plausibility_midpoint),
+        contract.PLAUSIBILITY_SLOPE_KEY: str(table.confidence.plausibility_slope),
         "mnist_edge.recipe": f"{facts.recipe['name']}, seed {facts.seed}",
     }
     optimized_onnx = optimize(int8_onnx)

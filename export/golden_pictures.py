@@ -20,15 +20,17 @@ from runtime.contract import (
     DIGIT,
     GOLDEN_PICTURE_PREFIX,
     PICTURE,
+    PLAUSIBILITY,
     PREPARED,
     PROBABILITIES,
+    REJECT_BELOW,
     REJECTION,
     Reason,
 )
-from runtime.predictor import softmax
+from runtime.scores import plausibilities, softmax
 
 PROBABILITY_TOLERANCE = 1e-6
-"""Largest difference of a joined graph's probability from numpy's softmax of the same logits."""
+"""Largest difference of a joined graph's probability or plausibility from numpy's for the same logits."""
 
 _SEED = 29
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
@@ -39,8 +41,8 @@ _Color = tuple[int, int, int]
 class Answers:
     """A joined graph's answers to N pictures.
 
-    Digits int64 `[N]`, probabilities float32 `[N, 10]`, confidences float32 `[N]`, rejections int64 `[N]` and prepared
-    pixels uint8 `[N, 28, 28]`.
+    Digits int64 `[N]`, probabilities float32 `[N, 10]`, confidences float32 `[N]`, rejections int64 `[N]`, prepared
+    pixels uint8 `[N, 28, 28]` and plausibilities float32 `[N]`.
     """
 
     digit: NDArray[np.int64]
@@ -48,6 +50,7 @@ class Answers:
     confidence: NDArray[np.float32]
     rejection: NDArray[np.int64]
     prepared: NDArray[np.uint8]
+    plausibility: NDArray[np.float32]
 
 
 def golden_pictures() -> dict[str, Pixels]:
@@ -85,9 +88,9 @@ def golden_pictures() -> dict[str, Pixels]:
 
 def joined_answers(joined: ModelProto | bytes, pictures: Mapping[str, Pixels]) -> Answers:
     """Run a joined graph on each picture."""
-    names = [DIGIT, PROBABILITIES, CONFIDENCE, REJECTION, PREPARED]
+    names = [DIGIT, PROBABILITIES, CONFIDENCE, REJECTION, PREPARED, PLAUSIBILITY]
     session = open_session(joined)
-    digits, probabilities, confidences, rejections, prepared = zip(
+    digits, probabilities, confidences, rejections, prepared, plausible = zip(
         *(session.run(names, {PICTURE: picture}) for picture in pictures.values()), strict=True
     )
     return Answers(
@@ -96,6 +99,7 @@ def joined_answers(joined: ModelProto | bytes, pictures: Mapping[str, Pixels]) -
         np.concatenate(confidences),
         np.concatenate(rejections),
         np.stack(prepared),
+        np.concatenate(plausible),
     )
 
 
@@ -111,9 +115,10 @@ def separate_answers(
     digits = logits.argmax(1)
     probabilities = softmax(logits * np.float32(1 / confidence.temperature))
     confidences = probabilities.max(axis=1)
-    is_only_low = (reasons == 0) & (confidences < np.float32(confidence.reject_below))
-    rejections = np.where(is_only_low, np.int64(Reason.LOW_CONFIDENCE), reasons)
-    return Answers(digits, probabilities, confidences, rejections, prepared)
+    plausible = plausibilities(logits, confidence.plausibility_midpoint, confidence.plausibility_slope)
+    is_implausible = (reasons == 0) & (plausible < REJECT_BELOW)
+    rejections = np.where(is_implausible, np.int64(Reason.IMPLAUSIBLE), reasons)
+    return Answers(digits, probabilities, confidences, rejections, prepared, plausible)
 
 
 def check_joined(joined: Answers, separate: Answers) -> None:
@@ -131,12 +136,18 @@ def check_joined(joined: Answers, separate: Answers) -> None:
             f"the joined graph differs from its parts: probabilities differ by up to {difference:.3g}, more than "
             f"{PROBABILITY_TOLERANCE}, or the confidence is not the largest of them"
         )
+    difference = float(np.abs(joined.plausibility - separate.plausibility).max())
+    if not difference <= PROBABILITY_TOLERANCE:
+        raise CheckFailedError(
+            f"the joined graph differs from its parts: plausibilities differ by up to {difference:.3g}, more than "
+            f"{PROBABILITY_TOLERANCE}"
+        )
 
 
 def golden_pictures_file(pictures: dict[str, Pixels], answers: Answers) -> bytes:
     """Return the content of `contract.GOLDEN_PICTURES_FILE`."""
     arrays: dict[str, NDArray[np.generic]] = {GOLDEN_PICTURE_PREFIX + name: pixels for name, pixels in pictures.items()}
-    arrays |= {name: getattr(answers, name) for name in (DIGIT, CONFIDENCE, REJECTION, PREPARED)}
+    arrays |= {name: getattr(answers, name) for name in (DIGIT, CONFIDENCE, REJECTION, PREPARED, PLAUSIBILITY)}
     stream = io.BytesIO()
     np.savez_compressed(stream, allow_pickle=False, **arrays)
     return stream.getvalue()

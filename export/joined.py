@@ -21,6 +21,7 @@ from runtime.contract import (
     OUTPUT,
     PICTURE,
     PREPARED,
+    REJECT_BELOW,
     REJECTION,
     STEP_PREFIX,
     Reason,
@@ -43,7 +44,7 @@ PREPARATION_METADATA = _PICTURE_AND_CODES | {
 """All metadata of the preparation's file."""
 JOINED_METADATA = _PICTURE_AND_CODES | {
     "mnist_edge.output": "digit: int64 [1]; confidence: float32 [1]; probabilities: float32 [10]; "
-    "rejection: int64 [1], 0 for none; prepared: uint8 [28, 28]",
+    "rejection: int64 [1], 0 for none; prepared: uint8 [28, 28]; plausibility: float32 [1]",
 }
 """Metadata in which a joined file differs from its network's."""
 
@@ -51,20 +52,28 @@ _PREPARED_SHAPE = [1, 1, IMAGE_SIZE, IMAGE_SIZE]
 _ANSWER = """
 <ir_version: {ir_version}, opset_import: ["": {opset}]>
 answer (float[N, 10] logits, int64[1] reason, uint8[1, 1, 28, 28] image)
-    => (int64[1] digit, float[1] confidence, float[10] probabilities, int64[1] rejection, uint8[28, 28] prepared)
-    <float[1] inverse_temperature = {{{inverse_temperature}}}, float[1] reject_below = {{{reject_below}}},
-     int64[1] no_reason = {{0}}, int64[1] low_confidence = {{{low_confidence}}},
+    => (int64[1] digit, float[1] confidence, float[10] probabilities, int64[1] rejection, uint8[28, 28] prepared,
+        float[1] plausibility)
+    <float[1] inverse_temperature = {{{inverse_temperature}}},
+     float[1] midpoint = {{{midpoint}}}, float[1] slope = {{{slope}}}, float[1] reject_below = {{{reject_below}}},
+     int64[1] no_reason = {{0}}, int64[1] implausible = {{{implausible}}},
      int64[1] batch_axis = {{0}}, int64[2] leading_axes = {{0, 1}}>
 {{
-    digit = ArgMax <axis = 1, keepdims = 0> (logits)
-    scaled_logits = Mul (logits, inverse_temperature)
-    softmax = Softmax <axis = 1> (scaled_logits)
-    probabilities = Squeeze (softmax, batch_axis)
-    confidence = ReduceMax <keepdims = 1> (probabilities)
+    answer = Squeeze (logits, batch_axis)
+    digit = ArgMax <axis = 0> (answer)
+    scaled_logits = Mul (answer, inverse_temperature)
+    probabilities = Softmax <axis = 0> (scaled_logits)
+    confidence = ReduceMax (probabilities)
+    highest = ReduceMax (answer)
+    mean = ReduceMean (answer)
+    spread = Sub (highest, mean)
+    from_midpoint = Sub (spread, midpoint)
+    scaled_spread = Mul (from_midpoint, slope)
+    plausibility = Sigmoid (scaled_spread)
     is_prepared = Equal (reason, no_reason)
-    is_low = Less (confidence, reject_below)
-    is_only_low = And (is_prepared, is_low)
-    rejection = Where (is_only_low, low_confidence, reason)
+    is_below = Less (plausibility, reject_below)
+    is_implausible = And (is_prepared, is_below)
+    rejection = Where (is_implausible, implausible, reason)
     prepared = Squeeze (image, leading_axes)
 }}
 """
@@ -109,12 +118,12 @@ def _shorten_names(graph: GraphProto) -> None:
 
 
 def join(prepare: ModelProto, network: ModelProto, confidence: Confidence) -> ModelProto:
-    """Return the graph from a picture uint8 `[H, W, C]` to its digit, confidence, probabilities and rejection.
+    """Return the graph from a picture uint8 `[H, W, C]` to its digit, with its scores and the reason to reject it.
 
     Args:
         prepare: a result of `portable_preparation`. Its `step.` outputs are left out, with what only they need.
         network: a result of `quantize`. The joined graph computes the same logits from the same pixels.
-        confidence: temperature and threshold, which become the constants `inverse_temperature` and `reject_below`.
+        confidence: becomes the constants `inverse_temperature`, `midpoint` and `slope`.
 
     Raises:
         CheckFailedError: the graph uses more than standard operators.
@@ -135,8 +144,10 @@ def join(prepare: ModelProto, network: ModelProto, confidence: Confidence) -> Mo
             ir_version=network.ir_version,
             opset=OPSET,
             inverse_temperature=np.float32(1 / confidence.temperature).item(),
-            reject_below=np.float32(confidence.reject_below).item(),
-            low_confidence=Reason.LOW_CONFIDENCE.value,
+            midpoint=np.float32(confidence.plausibility_midpoint).item(),
+            slope=np.float32(confidence.plausibility_slope).item(),
+            reject_below=REJECT_BELOW,
+            implausible=Reason.IMPLAUSIBLE.value,
         )
     )
     for node in answer.graph.node:

@@ -35,13 +35,15 @@ PICTURE_FILE: Final = "picture_to_digit.onnx"
 GOLDEN_PICTURES_FILE: Final = "golden_pictures.npz"
 """In each model's folder: pictures, `picture.<name>`, and the joined graph's answers in the order of the pictures.
 
-The answers are `digit` int64 `[N]`, `confidence` float32 `[N]`, `rejection` int64 `[N]` and `prepared` uint8
-`[N, 28, 28]`. On every machine digits and rejections are the same, and prepared pixels differ by at most
-`PREPARED_TOLERANCE`.
+The answers are `digit` int64 `[N]`, `confidence` float32 `[N]`, `rejection` int64 `[N]`, `prepared` uint8
+`[N, 28, 28]` and `plausibility` float32 `[N]`. On every machine digits and rejections are the same, prepared pixels
+differ by at most `PREPARED_TOLERANCE`, and the plausibilities of these pixels by at most `PLAUSIBILITY_TOLERANCE`.
 """
 GOLDEN_PICTURE_PREFIX: Final = "picture."
 PREPARED_TOLERANCE: Final = 1
 """Grey levels by which a prepared pixel may differ between machines, which round sums of floats differently."""
+PLAUSIBILITY_TOLERANCE: Final = 1e-4
+"""By how much a plausibility may differ between machines, whose logits differ by up to `LOGIT_TOLERANCE`."""
 
 IMAGE_SIZE: Final = 28
 CLASSES: Final = 10
@@ -63,11 +65,17 @@ CONFIDENCE: Final = "confidence"
 """float32 `[1]`, of the joined graph: the probability of the digit."""
 PROBABILITIES: Final = "probabilities"
 """float32 `[10]`, of the joined graph."""
+PLAUSIBILITY: Final = "plausibility"
+"""float32 `[1]`, of the joined graph: how much the picture looks like a digit at all, 0 to 1."""
+REJECT_BELOW: Final = 0.5
+"""Plausibility below which a prediction is rejected; `calibrate` sets each model's scale to this threshold."""
 
 TEMPERATURE_KEY: Final = "mnist_edge.temperature"
 """Metadata: divisor of the logits before the softmax, so that probabilities are calibrated."""
-REJECT_BELOW_KEY: Final = "mnist_edge.reject_below"
-"""Metadata: confidence, 0 to 1, below which a prediction is rejected."""
+PLAUSIBILITY_MIDPOINT_KEY: Final = "mnist_edge.plausibility_midpoint"
+"""Metadata: spread of the logits, the largest minus their mean, whose plausibility is 0.5."""
+PLAUSIBILITY_SLOPE_KEY: Final = "mnist_edge.plausibility_slope"
+"""Metadata: factor of the spread's distance from the midpoint, before the logistic function."""
 
 
 class Reason(IntEnum):
@@ -88,7 +96,7 @@ class Reason(IntEnum):
     SEVERAL_MARKS = 3, "the picture shows several marks, not a single digit"
     EDGE = 4, "the only mark is a strip along an edge of the picture"
     UNCLEAR = 5, "light or dark could be the ink, or part of the ink may be lost"
-    LOW_CONFIDENCE = 6, "the confidence, {confidence:.1%}, is below {threshold:.1%}"
+    IMPLAUSIBLE = 6, "it does not look like a digit: its plausibility, {plausibility:.1%}, is below {threshold:.1%}"
 
     @property
     def label(self) -> str:

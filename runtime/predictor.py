@@ -3,20 +3,20 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from .contract import DEFAULT_MODEL, IMAGE_SIZE, INT8_FILE, OPTIMIZED_FILE, REJECT_BELOW_KEY, TEMPERATURE_KEY, Reason
+from . import contract
+from .contract import DEFAULT_MODEL, IMAGE_SIZE, INT8_FILE, OPTIMIZED_FILE, REJECT_BELOW, Reason
 from .errors import ImageError, ModelError
 from .graphs import Network, Preparation, Prepared, open_preparation
 from .images import ImageSource, read_picture
 from .loading import find_preparation, load_model
+from .scores import plausibilities, softmax
 from .selftest import SelftestReport, run_selftest
-
-_Float = TypeVar("_Float", bound=np.floating)
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,15 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The most probable digit, its probability, the probabilities of 0 to 9, and why they are rejected, or None."""
+    """The most probable digit of a picture, and why it is rejected, or None.
+
+    `confidence` is the probability of the digit, and `plausibility`, 0 to 1, how much the picture looks like any digit;
+    it is 1 for models of other origin. `probabilities` are those of 0 to 9.
+    """
 
     digit: int
     confidence: float
+    plausibility: float
     probabilities: tuple[float, ...]
     rejection: Rejection | None = None
 
@@ -42,10 +47,11 @@ class Prediction:
 
 
 class Classification(NamedTuple):
-    """Digits, int64 `[N]`, and probabilities, float32 `[N, 10]`."""
+    """Digits, int64 `[N]`, probabilities, float32 `[N, 10]`, and plausibilities, float32 `[N]`."""
 
     digits: NDArray[np.int64]
     probabilities: NDArray[np.float32]
+    plausibilities: NDArray[np.float32]
 
 
 class Predictor:
@@ -62,7 +68,7 @@ class Predictor:
         threads: int = 1,
         providers: Sequence[str] = ("CPUExecutionProvider",),
         reject: bool = True,
-        reject_below: float | None = None,
+        reject_below: float = REJECT_BELOW,
         sha256: str | None = None,
     ) -> None:
         """Load a model and check it.
@@ -74,8 +80,8 @@ class Predictor:
             providers: ONNX Runtime's execution providers, in order of preference.
             reject: reject pictures that seem to show no digit. If False, only blank pictures are rejected: they show
                 nothing that could be read.
-            reject_below: confidence, 0 to 1, below which a prediction is rejected; by default the model's own
-                threshold. With 0 pictures are still rejected for blankness, noise and the like.
+            reject_below: plausibility, 0 to 1, below which a prediction is rejected. Of held-out digits 0.5% are below
+                0.5 and half below 0.99. With 0 pictures are still rejected for blankness, noise and the like.
             sha256: hexadecimal digest that the model's bytes must have, whatever its manifest says.
 
         Raises:
@@ -91,8 +97,8 @@ class Predictor:
         available = onnxruntime.get_available_providers()
         if isinstance(providers, str) or not providers or not set(providers) <= set(available):
             raise ValueError(f"providers must be a list of some of {', '.join(available)}, not {providers!r}")
-        if reject_below is not None and not 0 <= reject_below <= 1:
-            raise ValueError(f"reject_below must be a confidence from 0 to 1, not {reject_below}")
+        if not 0 <= reject_below <= 1:
+            raise ValueError(f"reject_below must be a plausibility from 0 to 1, not {reject_below}")
         names = [OPTIMIZED_FILE, INT8_FILE]
         if list(providers) != ["CPUExecutionProvider"]:  # the others know standard operators alone
             names.reverse()
@@ -108,10 +114,11 @@ class Predictor:
         self._preparation: Preparation | None = None  # opened for the first picture: `classify` needs none
         metadata = self._network.metadata
         try:
-            temperature = float(metadata.get(TEMPERATURE_KEY, 1))
-            own_reject_below = float(metadata.get(REJECT_BELOW_KEY, 0))
-            if not (0 < temperature < float("inf") and 0 <= own_reject_below <= 1):
-                raise ValueError(f"temperature {temperature}, reject_below {own_reject_below}")
+            temperature = float(metadata.get(contract.TEMPERATURE_KEY, 1))
+            midpoint = float(metadata.get(contract.PLAUSIBILITY_MIDPOINT_KEY, "-inf"))
+            slope = float(metadata.get(contract.PLAUSIBILITY_SLOPE_KEY, 1))
+            if not (0 < temperature < float("inf") and midpoint < float("inf") and 0 < slope < float("inf")):
+                raise ValueError(f"temperature {temperature}, plausibility midpoint {midpoint} and slope {slope}")
         except ValueError as error:
             raise ModelError(f"the metadata of {file.path} is damaged ({error}); export the model again") from error
         self.path: Final = str(file.path)
@@ -122,8 +129,12 @@ class Predictor:
         """The divisor of the logits that calibrates the probabilities."""
         self.reject: Final = reject
         """Whether pictures that are not blank are rejected too."""
-        self.reject_below: Final = own_reject_below if reject_below is None else reject_below
-        """The confidence below which a prediction is rejected."""
+        self.reject_below: Final = reject_below
+        """The plausibility below which a prediction is rejected."""
+        self.plausibility_midpoint: Final = midpoint
+        """The spread of the logits whose plausibility is 0.5; without metadata minus infinity: all are plausible."""
+        self.plausibility_slope: Final = slope
+        """The factor of a spread's distance from the midpoint."""
 
     def predict(self, image: ImageSource) -> Prediction:
         """Predict the digit in a picture of any size, dark on light or light on dark.
@@ -154,10 +165,10 @@ class Predictor:
         batch = [item if isinstance(item, Prepared) else self.prepare(item) for item in images]
         if not batch:
             return []
-        digits, probabilities = self.classify(np.stack([prepared.digit for prepared in batch]))
+        results = self.classify(np.stack([prepared.digit for prepared in batch]))
         return [
-            Prediction(digit, row[digit], tuple(row), self._rejection(prepared.reason, row[digit]))
-            for digit, row, prepared in zip(digits.tolist(), probabilities.tolist(), batch, strict=True)
+            Prediction(digit, row[digit], plausibility, tuple(row), self._rejection(prepared.reason, plausibility))
+            for digit, row, plausibility, prepared in zip(*(each.tolist() for each in results), batch, strict=True)
         ]
 
     def prepare(self, image: ImageSource) -> Prepared:
@@ -178,15 +189,15 @@ class Predictor:
         self._preparation = (self._preparation or open_preparation(find_preparation(self._network.file.path))).here()
         return self._preparation
 
-    def _rejection(self, reason: Reason | None, confidence: float) -> Rejection | None:
-        if reason is None and confidence < self.reject_below:
-            reason = Reason.LOW_CONFIDENCE
+    def _rejection(self, reason: Reason | None, plausibility: float) -> Rejection | None:
+        if reason is None and plausibility < self.reject_below:
+            reason = Reason.IMPLAUSIBLE
         if reason is None or not (self.reject or reason is Reason.BLANK):
             return None
-        return Rejection(reason, reason.detail.format(confidence=confidence, threshold=self.reject_below))
+        return Rejection(reason, reason.detail.format(plausibility=plausibility, threshold=self.reject_below))
 
     def classify(self, pixels: NDArray[np.uint8]) -> Classification:
-        """Return digits and probabilities of images in MNIST's form, without preparing or rejecting them.
+        """Return digits, probabilities and plausibilities of images in MNIST's form; prepares and rejects none.
 
         Args:
             pixels: uint8 `[N, 28, 28]` or `[N, 1, 28, 28]`, bright ink on a dark background.
@@ -198,9 +209,10 @@ class Predictor:
         """
         logits = self.logits(pixels)
         digits = logits.argmax(1)
+        plausible = plausibilities(logits, self.plausibility_midpoint, self.plausibility_slope)
         if self.temperature != 1:
             logits *= np.float32(1 / self.temperature)
-        return Classification(digits, softmax(logits))
+        return Classification(digits, softmax(logits), plausible)
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the network's output, float32 `[N, 10]`, before temperature and softmax; otherwise as `classify`."""
@@ -228,12 +240,3 @@ class Predictor:
 
     def __repr__(self) -> str:
         return f"Predictor({self.path!r}, sha256={self.sha256[:12]}…)"
-
-
-def softmax(logits: NDArray[_Float]) -> NDArray[_Float]:
-    """Return the probabilities of logits `[N, C]`, of the same dtype: exp(logit) divided by the sum of its row."""
-    is_single = len(logits) == 1  # numpy's calls take longer than the arithmetic, and those without an axis are faster
-    highest = logits[0, logits.argmax()] if is_single else logits.max(axis=1, keepdims=True)
-    powers: NDArray[_Float] = np.exp(logits - highest)
-    powers /= np.add.reduce(powers, axis=None) if is_single else powers.sum(axis=1, keepdims=True)
-    return powers

@@ -56,14 +56,15 @@ def run_selftest(predictor: "Predictor", file: ModelFile) -> SelftestReport:
             pictures = len(results)
             prepared = np.stack([result.digit for result in results])
             levels = np.abs(prepared - golden[contract.PREPARED].astype(int)).max(axis=(1, 2))
-            codes = np.where(
-                golden[contract.REJECTION] == contract.Reason.LOW_CONFIDENCE, 0, golden[contract.REJECTION]
-            )
+            codes = np.where(golden[contract.REJECTION] == contract.Reason.IMPLAUSIBLE, 0, golden[contract.REJECTION])
             is_other = (levels > contract.PREPARED_TOLERANCE) | (codes != [result.reason or 0 for result in results])
             is_other |= golden[contract.DIGIT] != predictor.classify(prepared).digits
+            plausibilities = predictor.classify(golden[contract.PREPARED]).plausibilities
+            differences = np.abs(plausibilities - golden[contract.PLAUSIBILITY])
+            is_other |= ~(differences <= contract.PLAUSIBILITY_TOLERANCE)
             others = [key.removeprefix(contract.GOLDEN_PICTURE_PREFIX) for key in np.array(keys)[is_other]]
         if others:
-            problem = "golden pictures give other pixels, digits or rejections than at the export"
+            problem = "golden pictures give other pixels, digits, plausibilities or rejections than at the export"
             raise _failure(file, f"{problem}: {', '.join(others)}")
     return SelftestReport(len(images), difference, contract.LOGIT_TOLERANCE, pictures)
 

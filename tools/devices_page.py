@@ -35,7 +35,8 @@ class DeviceResult:
     """How far the answers of a device, or of a program in another language, are from the golden ones, over both models.
 
     Of `pictures` golden pictures `other_answers` get another digit or rejection. The others are the largest
-    differences: of a prepared pixel in grey levels, of a confidence, and of a logit of the golden images.
+    differences: of a prepared pixel in grey levels, of a score (a confidence or a plausibility), and of a logit of the
+    golden images.
     """
 
     name: str
@@ -43,7 +44,7 @@ class DeviceResult:
     pictures: int
     other_answers: int
     prepared_levels: int
-    confidence: float
+    score: float
     int8_logit: float
     float_logit: float
 
@@ -69,9 +70,10 @@ def reach_table(devices: Path = DEVICES, reach: Path = REACH, browser: Path = BR
     return table(
         ["difference from the answers at export", *processors],
         [[name, *(cells.get((name, column), "not measured") for column in processors)] for name in languages],
-        "Compared are digits, rejections, confidences and prepared pixels of golden pictures, and int8 logits of "
-        "golden images; in the browser, of blank pictures only the rejection. What a cell does not name has the same "
-        "bits. All processors but the first are emulated. [More figures](docs/devices.md#the-same-answers-everywhere).",
+        "Compared are digits, rejections, scores (confidence and plausibility) and prepared pixels of golden pictures, "
+        "and int8 logits of golden images; in the browser, of blank pictures only the rejection. What a cell does not "
+        "name has the same bits. All processors but the first are emulated. "
+        "[More figures](docs/devices.md#the-same-answers-everywhere).",
     )
 
 
@@ -84,7 +86,7 @@ def devices_table(devices: Path = DEVICES, reach: Path = REACH, browser: Path = 
             "device",
             "same digit and rejection",
             "prepared pixel, levels",
-            "confidence",
+            "score",
             "int8 logit",
             "float logit",
             "packages",
@@ -93,7 +95,7 @@ def devices_table(devices: Path = DEVICES, reach: Path = REACH, browser: Path = 
             [
                 device.name,
                 f"{device.pictures - device.other_answers} of {device.pictures}",
-                *map(_difference, (device.prepared_levels, device.confidence, device.int8_logit, device.float_logit)),
+                *map(_difference, (device.prepared_levels, device.score, device.int8_logit, device.float_logit)),
                 describe_versions(device.versions),
             ]
             for part in results
@@ -101,10 +103,10 @@ def devices_table(devices: Path = DEVICES, reach: Path = REACH, browser: Path = 
         ],
         "Golden pictures of both models, each read by `picture_to_digit.onnx` alone and, but for C++ and Node on most "
         "emulated processors, by `Predictor.predict` or a program of [examples/](../examples), and the logits of the "
-        "golden images: the largest differences from the answers at export. A prepared pixel may differ by "
-        f"{PREPARED_TOLERANCE} level. Of blank pictures in the browser only the rejection is compared: the rest is "
-        "rounding noise. Processors that are named are emulated by qemu-user; the others are "
-        f"{' and '.join(dict.fromkeys(machines))}.",
+        "golden images: the largest differences from the answers at export. A score is a confidence or a plausibility. "
+        f"A prepared pixel may differ by {PREPARED_TOLERANCE} level. Of blank pictures in the browser only the "
+        "rejection is compared: the rest is rounding noise. Processors that are named are emulated by qemu-user; "
+        f"the others are {' and '.join(dict.fromkeys(machines))}.",
     )
 
 
@@ -114,7 +116,7 @@ def _differences(device: DeviceResult) -> str:
         f"{device.other_answers} of {device.pictures} answers differ": device.other_answers,
         f"prepared pixels ±{device.prepared_levels}": device.prepared_levels,
         f"int8 logits ±{device.int8_logit:.1g}": device.int8_logit,
-        f"confidence ±{device.confidence:.1g}": device.confidence,
+        f"score ±{device.score:.1g}": device.score,
     }
     return ", ".join(words for words, amount in differences.items() if amount) or "same bits"
 

@@ -11,7 +11,7 @@ const REASONS = {
   several_marks: "There are several marks, not a single digit.",
   edge: "The only mark is a strip along the edge.",
   unclear: "It is unclear which part of the picture is ink.",
-  low_confidence: "It does not look enough like any digit.",
+  implausible: "It does not look enough like any digit.",
 };
 
 const element = (id) => document.getElementById(id);

@@ -1,7 +1,7 @@
 """What a user might take or build instead of `Predictor.predict`, each as its tutorials and documentation recommend.
 
 A reader is opened with the model of a network where it has one, and turns the bytes of a picture file into its best
-guess and whether it refuses it. The recipes with a network refuse what is under the network's own threshold, as
+guess and whether it refuses it. The recipes with a network refuse what it finds implausible, as
 `Predictor` does. Each reader imports its packages itself, so that a process loads only those that it measures.
 """
 
@@ -34,9 +34,9 @@ class _Network:
         self._predictor = Predictor(model)
 
     def classify(self, prepared: Pixels) -> tuple[int | None, bool]:
-        """Return the digit in pixels uint8 `[28, 28]`, refused below the model's own threshold."""
-        digits, probabilities = self._predictor.classify(prepared[None])
-        return int(digits[0]), bool(probabilities.max() < self._predictor.reject_below)
+        """Return the digit in pixels uint8 `[28, 28]`, refused if it is implausible."""
+        digits, _, plausibilities = self._predictor.classify(prepared[None])
+        return int(digits[0]), bool(plausibilities[0] < self._predictor.reject_below)
 
 
 class OpenCv(_Network):

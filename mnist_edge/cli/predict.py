@@ -15,7 +15,14 @@ from mnist_edge.cli.output import Output, discarded_stderr, image_progress
 if TYPE_CHECKING:
     from runtime import Prediction, Predictor
 
-_COLUMNS = ("file", "digit", "confidence", "rejection", *(f"probability_{digit}" for digit in range(10)))
+_COLUMNS = (
+    "file",
+    "digit",
+    "confidence",
+    "plausibility",
+    "rejection",
+    *(f"probability_{digit}" for digit in range(10)),
+)
 _IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 _MANY_IMAGES = 64
 """From this number on, it pays to start a thread per core."""
@@ -31,9 +38,8 @@ def predict(
         bool, typer.Option("--reject/--no-reject", help="Report pictures of no digit; blank ones always.")
     ] = True,
     reject_below: Annotated[
-        float | None,
-        typer.Option(metavar="P", min=0, max=1, help="Lowest accepted confidence.", show_default="the model's own"),
-    ] = None,
+        float, typer.Option(metavar="P", min=0, max=1, help="Lowest accepted plausibility.")
+    ] = 0.5,  # as `runtime.contract.REJECT_BELOW`, which is not imported for `--help`
     workers: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="Threads that predict images.", show_default="all cores for many images"),
@@ -48,7 +54,7 @@ def predict(
 
     if as_json and as_csv:
         raise typer.BadParameter("choose either --json or --csv", param_hint="--csv")
-    if reject_below is not None and math.isnan(reject_below):
+    if math.isnan(reject_below):
         raise typer.BadParameter("nan is not in the range 0<=x<=1", param_hint="--reject-below")
     images = _list_images(inputs)
     if drawing is not None and (len(images) != 1 or images == ["-"]):
@@ -96,7 +102,7 @@ def _print_prediction(output: Output, name: str, prediction: "Prediction", top: 
     reason = rejection.reason.label if rejection else ""
     output.record(
         f"{name}: {_describe(prediction, top)}",
-        [name, prediction.digit, prediction.confidence, reason, *prediction.probabilities],
+        [name, prediction.digit, prediction.confidence, prediction.plausibility, reason, *prediction.probabilities],
         {
             "file": name,
             **asdict(prediction),

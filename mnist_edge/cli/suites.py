@@ -54,10 +54,9 @@ def evaluate_checkpoint(path: Path, test: Split) -> _MnistResult:
 
 def _run_mnist(_name: str, predictor: Predictor, load_test: LoadSplit) -> _MnistResult:
     test = load_test()
-    digits, probabilities = predictor.classify(test.images)
-    confidences = probabilities.max(axis=1)
-    error = expected_calibration_error(confidences, digits == test.labels)
-    confidence = ConfidenceEvaluation(error, float((confidences < predictor.reject_below).mean()))
+    digits, probabilities, plausibilities = predictor.classify(test.images)
+    error = expected_calibration_error(probabilities.max(axis=1), digits == test.labels)
+    confidence = ConfidenceEvaluation(error, float((plausibilities < predictor.reject_below).mean()))
     return _MnistResult(Evaluation.of(digits, test.labels), confidence)
 
 
@@ -154,9 +153,9 @@ def _robustness_tables(results: Mapping[str, Sequence[RobustnessResult]]) -> Ite
 
 
 def _run_rejection(_name: str, predictor: Predictor, load_test: LoadSplit) -> RejectionResult:
-    confidences = predictor.classify(load_test().images).probabilities.max(axis=1)
+    plausibilities = predictor.classify(load_test().images).plausibilities
     preparing = Predictor(predictor.path, reject_below=0)  # only the preparation rejects pictures
-    return evaluate_rejection(preparing.predict_batch, confidences, predictor.reject_below)
+    return evaluate_rejection(preparing.predict_batch, plausibilities, predictor.reject_below)
 
 
 def _rejection_tables(results: Mapping[str, RejectionResult]) -> Iterator[Part]:

@@ -61,7 +61,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class ConfidenceEvaluation:
-    """Expected calibration error, 0..1, and the fraction of images rejected for low confidence."""
+    """Expected calibration error, 0..1, and the fraction of images that are rejected as implausible."""
 
     expected_calibration_error: float
     rejected: float

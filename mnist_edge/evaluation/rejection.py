@@ -44,35 +44,35 @@ def non_digit_images(kind: str, images: int = IMAGES_PER_KIND) -> Iterator[NDArr
 
 def evaluate_rejection(
     predict_batch: Callable[[Iterator[NDArray[np.uint8]]], Sequence[Prediction]],
-    digit_confidences: NDArray[np.floating],
+    digit_plausibilities: NDArray[np.floating],
     reject_below: float,
 ) -> RejectionResult:
     """Measure how many non-digits and how many digits are rejected at several thresholds.
 
     Args:
         predict_batch: a predictor's method. The predictor's own threshold must be 0, so that `rejection`
-            is set only by its picture preparation; the thresholds are applied to the confidences here.
-        digit_confidences: `[N]`, of real digits.
-        reject_below: the model's own threshold.
+            is set only by its picture preparation; the thresholds are applied to the plausibilities here.
+        digit_plausibilities: `[N]`, of real digits.
+        reject_below: the threshold by default.
     """
-    confidences = {kind: _confidences(predict_batch(non_digit_images(kind))) for kind in NON_DIGITS}
+    plausibilities = {kind: _plausibilities(predict_batch(non_digit_images(kind))) for kind in NON_DIGITS}
 
     def rejected_fraction(group: NonDigitGroup, threshold: float) -> float:
-        return float(np.mean([confidences[kind] < threshold for kind in NON_DIGITS if NON_DIGITS[kind][0] == group]))
+        return float(np.mean([plausibilities[kind] < threshold for kind in NON_DIGITS if NON_DIGITS[kind][0] == group]))
 
     def point(threshold: float) -> RejectionPoint:
         return RejectionPoint(
             reject_below=threshold,
-            digits=float((digit_confidences < threshold).mean()),
+            digits=float((digit_plausibilities < threshold).mean()),
             blank_or_noise=rejected_fraction("blank or noise", threshold),
             unseen_class=rejected_fraction("unseen class", threshold),
         )
 
-    kinds = {kind: float((values < reject_below).mean()) for kind, values in confidences.items()}
-    curve = tuple(point(float(np.quantile(digit_confidences, fraction))) for fraction in DIGITS_REJECTED)
+    kinds = {kind: float((values < reject_below).mean()) for kind, values in plausibilities.items()}
+    curve = tuple(point(float(np.quantile(digit_plausibilities, fraction))) for fraction in DIGITS_REJECTED)
     return RejectionResult(IMAGES_PER_KIND, kinds, point(reject_below), curve)
 
 
-def _confidences(predictions: Sequence[Prediction]) -> NDArray[np.float64]:
-    """Return confidences, -1 for pictures that the preparation rejected: below every threshold."""
-    return np.array([-1.0 if prediction.rejection is not None else prediction.confidence for prediction in predictions])
+def _plausibilities(predictions: Sequence[Prediction]) -> NDArray[np.float64]:
+    """Return plausibilities, -1 for pictures that the preparation rejected: below every threshold."""
+    return np.array([-1.0 if each.rejection is not None else each.plausibility for each in predictions])

@@ -20,6 +20,7 @@ SCHEMA = pyarrow.schema(
         "path": pyarrow.string(),
         "digit": pyarrow.int8(),
         "confidence": pyarrow.float32(),
+        "plausibility": pyarrow.float32(),
         "rejection": pyarrow.string(),
         "error": pyarrow.string(),
         "model_sha256": pyarrow.string(),
@@ -70,4 +71,9 @@ class Scorer:
         except ImageError as error:
             return {"error": str(error)}
         reason = prediction.rejection and prediction.rejection.reason.label
-        return {"digit": prediction.digit, "confidence": prediction.confidence, "rejection": reason}
+        return {
+            "digit": prediction.digit,
+            "confidence": prediction.confidence,
+            "plausibility": prediction.plausibility,
+            "rejection": reason,
+        }

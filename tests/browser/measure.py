@@ -28,6 +28,7 @@ from runtime.contract import (
     MODELS,
     OUTPUT,
     PICTURE_FILE,
+    PLAUSIBILITY,
     PREPARED,
     REJECTION,
     Reason,
@@ -56,7 +57,7 @@ def measure_golden(page: Page) -> DeviceResult:
     Of a picture that is rejected as blank only the rejection is compared: the preparation of `a_row_of_grey` amplifies
     the rounding of its sums, and WebAssembly adds in another order.
     """
-    compared, others, levels, confidences, logits = 0, 0, [], [], {INT8_FILE: 0.0, FLOAT_FILE: 0.0}
+    compared, others, levels, scores, logits = 0, 0, [], [], {INT8_FILE: 0.0, FLOAT_FILE: 0.0}
     for model in MODELS:
         expected = golden(model, GOLDEN_PICTURES_FILE)
         drawn = [array for name, array in expected.items() if name.startswith(GOLDEN_PICTURE_PREFIX)]
@@ -68,7 +69,7 @@ def measure_golden(page: Page) -> DeviceResult:
                 continue
             others += any(int(outputs[name][0]) != expected[name][index] for name in (DIGIT, REJECTION))
             levels.append(int(np.abs(outputs[PREPARED] - expected[PREPARED][index].ravel()).max()))
-            confidences.append(float(abs(outputs[CONFIDENCE][0] - expected[CONFIDENCE][index])))
+            scores += [float(abs(outputs[name][0] - expected[name][index])) for name in (CONFIDENCE, PLAUSIBILITY)]
         images = golden(model, GOLDEN_FILE)
         for file, largest in logits.items():
             outputs = run_in_browser(page, f"{model}/{file}", images[GOLDEN_IMAGES][:, None])
@@ -81,7 +82,7 @@ def measure_golden(page: Page) -> DeviceResult:
         pictures=compared,
         other_answers=others,
         prepared_levels=max(levels),
-        confidence=max(confidences),
+        score=max(scores),
         int8_logit=logits[INT8_FILE],
         float_logit=logits[FLOAT_FILE],
     )

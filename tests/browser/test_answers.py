@@ -73,7 +73,7 @@ def test_golden_answers_are_the_same_in_the_browser(open_page: Open) -> None:
     result = measure_golden(open_page().page)
     assert (result.pictures, result.other_answers) == (32, 0)
     assert result.prepared_levels <= PREPARED_TOLERANCE
-    assert result.confidence <= CONFIDENCE_TOLERANCE
+    assert result.score <= CONFIDENCE_TOLERANCE
     assert result.int8_logit == 0.0
     assert result.float_logit <= LOGIT_TOLERANCE
 

@@ -25,12 +25,13 @@ from runtime.contract import (
     OPTIMIZED_FILE,
     PICTURE,
     PICTURE_FILE,
+    PLAUSIBILITY,
     PREPARED,
     REJECTION,
 )
 
 THREADS, BATCHES = (1, 2), (1, 64)
-ANSWERS = (DIGIT, CONFIDENCE, REJECTION, PREPARED)
+ANSWERS = (DIGIT, CONFIDENCE, PLAUSIBILITY, REJECTION, PREPARED)
 PREDICT = "Predictor.predict"
 """One of two ways to an answer, and `PICTURE_FILE`, run by onnxruntime alone, the other."""
 
@@ -80,7 +81,8 @@ def _predict(predictor: Predictor, picture: NDArray[np.uint8]) -> list[Any]:
     """Return a predictor's `ANSWERS` to a picture."""
     prediction = predictor.predict(picture)
     reason = prediction.rejection.reason if prediction.rejection else 0
-    return [prediction.digit, prediction.confidence, int(reason), predictor.prepare(picture).digit]
+    prepared = predictor.prepare(picture).digit
+    return [prediction.digit, prediction.confidence, prediction.plausibility, int(reason), prepared]
 
 
 def _by_name(answers: list[list[Any]]) -> dict[str, list[Any]]:

@@ -29,6 +29,7 @@ from runtime.contract import (
     INT8_FILE,
     MODELS,
     OPTIMIZED_FILE,
+    PLAUSIBILITY,
     PREPARED,
     REJECTION,
 )
@@ -146,7 +147,7 @@ def other_answers(output: dict[str, Any], model: str, way: str) -> NDArray[np.bo
 
 
 def picture_difference(output: dict[str, Any], model: str, way: str, name: str) -> float:
-    """Return the largest difference of a prepared pixel or of a confidence from the golden one."""
+    """Return the largest difference of a prepared pixel or of a score from the golden one."""
     expected = golden(model, GOLDEN_PICTURES_FILE)[name].astype(np.float64)
     return float(np.abs(np.array(output["pictures"][model][way][name]) - expected).max())
 
@@ -170,7 +171,7 @@ def measure(name: str) -> DeviceResult:
         pictures=sum(map(len, others)),
         other_answers=int(np.sum(others)),
         prepared_levels=int(max(picture_difference(output, *way, PREPARED) for way in ways)),
-        confidence=max(picture_difference(output, *way, CONFIDENCE) for way in ways),
+        score=max(picture_difference(output, *way, name) for way in ways for name in (CONFIDENCE, PLAUSIBILITY)),
         int8_logit=largest_logit_difference(INT8_FILE),
         float_logit=largest_logit_difference(FLOAT_FILE),
     )

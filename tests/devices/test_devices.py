@@ -16,6 +16,8 @@ from runtime.contract import (
     MODELS,
     OPTIMIZED_FILE,
     PICTURE_FILE,
+    PLAUSIBILITY,
+    PLAUSIBILITY_TOLERANCE,
     PREPARED,
     PREPARED_TOLERANCE,
     REJECTION,
@@ -34,7 +36,7 @@ from tests.devices.measure import (
 
 CASES = [f"{threads} threads, batch {batch}" for threads in (1, 2) for batch in (1, 64)]
 WAYS = [PICTURE_FILE, "Predictor.predict"]
-CONFIDENCE_TOLERANCE = 1e-4
+SCORE_TOLERANCE = PLAUSIBILITY_TOLERANCE
 """Measured: 1.2e-7, on every device."""
 
 pytestmark = pytest.mark.devices
@@ -62,8 +64,9 @@ class TestPictures:
     def test_prepared_pixels_are_within_a_level(self, device: str, model: str, way: str) -> None:
         assert picture_difference(answers_on(device), model, way, PREPARED) <= PREPARED_TOLERANCE
 
-    def test_confidence_is_close(self, device: str, model: str, way: str) -> None:
-        assert picture_difference(answers_on(device), model, way, CONFIDENCE) <= CONFIDENCE_TOLERANCE
+    @pytest.mark.parametrize("score", [CONFIDENCE, PLAUSIBILITY])
+    def test_scores_are_close(self, device: str, model: str, way: str, score: str) -> None:
+        assert picture_difference(answers_on(device), model, way, score) <= SCORE_TOLERANCE
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from onnx import ModelProto
 
@@ -18,6 +19,7 @@ from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
 from mnist_edge.errors import CalibrationError
 from mnist_edge.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from mnist_edge.training.loop import split_held_out
 
 
 def test_recorded_ranges_equal_those_of_pytorch(checkpoint: Checkpoint, float_onnx: ModelProto) -> None:
@@ -43,13 +45,6 @@ def test_a_saved_table_is_loaded_unchanged(tmp_path: Path, table: CalibrationTab
     )
 
 
-@pytest.mark.parametrize("reject_below", [0.0, 1.0])
-def test_the_threshold_may_be_0_or_1(tmp_path: Path, table: CalibrationTable, reject_below: float) -> None:
-    extreme = replace(table, confidence=replace(table.confidence, reject_below=reject_below))
-    save_table(tmp_path / "calibration.json", extreme)
-    assert load_table(tmp_path / "calibration.json", table.checkpoint_sha256) == extreme
-
-
 def test_load_table_names_the_command_when_missing(tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match="Record it with: mnist-edge calibrate") as caught:
         load_table(tmp_path / "none.json", "")
@@ -67,6 +62,7 @@ _MISSING = object()
         ("subset.stride", 7, "Invalid enum value 7 - at `$.subset.stride`"),
         ("subset.data_set", "letters", "Invalid enum value 'letters' - at `$.subset.data_set`"),
         ("subset.images", -1, "Expected `int` >= 0 - at `$.subset.images`"),
+        ("format", 2, "Invalid enum value 2 - at `$.format`"),  # with a threshold for the confidence
         ("format", 9, "Invalid enum value 9 - at `$.format`"),
         ("format", _MISSING, "missing required field `format`"),
         ("ranges", _MISSING, "missing required field `ranges`"),
@@ -80,7 +76,11 @@ _MISSING = object()
         ("confidence.temperature", 0.0, "Expected `float` > 0.0 - at `$.confidence.temperature`"),
         ("confidence.temperature", float("inf"), "at `$.confidence.temperature`"),
         ("confidence.temperature", float("nan"), "at `$.confidence.temperature`"),
-        ("confidence.reject_below", 1.01, "Expected `float` <= 1.0 - at `$.confidence.reject_below`"),
+        ("confidence.plausibility_midpoint", float("inf"), "at `$.confidence.plausibility_midpoint`"),
+        ("confidence.plausibility_midpoint", float("nan"), "at `$.confidence.plausibility_midpoint`"),
+        ("confidence.plausibility_midpoint", _MISSING, "missing required field `plausibility_midpoint`"),
+        ("confidence.plausibility_slope", 0.0, "Expected `float` > 0.0 - at `$.confidence.plausibility_slope`"),
+        ("confidence.plausibility_slope", float("inf"), "at `$.confidence.plausibility_slope`"),
     ],
 )
 def test_load_table_refuses_wrong_content(
@@ -128,8 +128,24 @@ def test_fitting_again_gives_the_committed_confidence(
     again = load_table(calibrate(path, mnist_train), table.checkpoint_sha256).confidence
     assert again.fitted_on == "MNIST, 4,000 held-out training images"
     assert again.images == 4_000
-    assert (again.temperature, again.reject_below) == pytest.approx(
-        (table.confidence.temperature, table.confidence.reject_below), abs=2e-3
+    assert again.temperature == pytest.approx(table.confidence.temperature, abs=2e-3)
+    assert again.plausibility_midpoint == pytest.approx(table.confidence.plausibility_midpoint, abs=2e-3)
+    assert again.plausibility_slope == pytest.approx(table.confidence.plausibility_slope, abs=2e-3)
+
+
+def test_half_a_percent_of_held_out_digits_is_implausible(
+    name: str, artifacts: Path, checkpoint: Checkpoint, mnist_train: Split
+) -> None:
+    """Counted on the files as they are shipped, for the images that the training held out."""
+    _, held_out = split_held_out(mnist_train, 4_000, checkpoint.facts.seed)
+    session = onnxruntime.InferenceSession(artifacts / name / "model.int8.onnx")
+    (logits,) = session.run(None, {"image": held_out.images[:, None]})
+    metadata = session.get_modelmeta().custom_metadata_map
+    midpoint = float(metadata["mnist_edge.plausibility_midpoint"])
+    spreads = np.sort(logits.max(1) - logits.mean(1))
+    assert (spreads < midpoint).sum() == 20
+    assert 1 / (1 + np.exp(-float(metadata["mnist_edge.plausibility_slope"]) * (spreads[2_000] - midpoint))) == (
+        pytest.approx(0.99, abs=1e-3)
     )
 
 

@@ -1,10 +1,11 @@
-"""Temperature and threshold on labels drawn with known probabilities, checked with PyTorch."""
+"""Temperature and plausibility on labels drawn with known probabilities, checked with PyTorch and SciPy."""
 
 import numpy as np
 import pytest
 import torch
+from scipy.special import expit
 
-from export.confidence import REJECTED_SHARE, fit_confidence
+from export.confidence import REJECTED_SHARE, Confidence, fit_confidence
 from mnist_edge.evaluation.metrics import expected_calibration_error
 
 
@@ -35,8 +36,31 @@ def test_the_temperature_lowers_the_calibration_error() -> None:
     assert error(fit_confidence(logits, labels, "").temperature) < 0.015
 
 
-def test_the_threshold_rejects_the_intended_share() -> None:
+def plausible(confidence: Confidence, logits: np.ndarray) -> np.ndarray:
+    """Return the plausibilities of logits, by PyTorch and SciPy."""
+    values = torch.from_numpy(logits).double()
+    spreads = (values.amax(1) - values.mean(1)).numpy()
+    return np.asarray(expit(confidence.plausibility_slope * (spreads - confidence.plausibility_midpoint)))
+
+
+def test_the_intended_share_is_below_0_5_and_half_below_0_99() -> None:
     logits, labels = sampled(5_000, 1.0)
-    confidence = fit_confidence(logits, labels, "")
-    confidences = torch.softmax(torch.from_numpy(logits) / confidence.temperature, 1).amax(1)
-    assert (confidences < confidence.reject_below).float().mean().item() == pytest.approx(REJECTED_SHARE, abs=0.001)
+    scores = plausible(fit_confidence(logits, labels, ""), logits)
+    assert REJECTED_SHARE == 0.005
+    assert (scores < 0.5).sum() == 25
+    assert np.median(scores) == pytest.approx(0.99, abs=1e-4)
+
+
+def test_the_scale_of_logits_does_not_change_plausibilities() -> None:
+    logits, labels = sampled(1_000, 1.0)
+    same = [plausible(fit_confidence(scaled, labels, ""), scaled) for scaled in (logits, logits * np.float32(8))]
+    assert same[0] == pytest.approx(same[1], abs=2e-3)
+
+
+@pytest.mark.parametrize("logits", [np.zeros((40, 10)), np.tile(np.eye(10), (4, 1)) / 7, np.eye(10) * 1e-9])
+def test_an_untrained_network_finds_all_images_plausible(logits: np.ndarray) -> None:
+    """Its spreads are all equal, so that none is below the midpoint."""
+    logits = logits.astype(np.float32)
+    confidence = fit_confidence(logits, np.zeros(len(logits), np.uint8), "")
+    assert 0 < confidence.plausibility_slope < np.inf
+    assert (plausible(confidence, logits) >= 0.5).all()

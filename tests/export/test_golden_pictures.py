@@ -66,19 +66,17 @@ def test_the_drawn_digits_are_read(answers: Answers, pictures: dict[str, Pixels]
     assert {name: rejected[name] for name in DRAWN} == dict.fromkeys(DRAWN, 0)
 
 
-def test_one_grey_level_changes_no_answer(
-    name: str, artifacts: Path, answers: Answers, table: CalibrationTable
-) -> None:
+def test_one_grey_level_changes_no_answer(name: str, artifacts: Path, answers: Answers) -> None:
     """The tolerance for prepared pixels may not turn into another digit or rejection on another machine."""
     predictor, generator = Predictor(artifacts / name), np.random.default_rng(0)
-    without_reason = np.isin(answers.rejection, (0, Reason.LOW_CONFIDENCE))
-    is_low = answers.confidence < table.confidence.reject_below
+    without_reason = np.isin(answers.rejection, (0, Reason.IMPLAUSIBLE))
+    is_implausible = answers.plausibility < 0.5
     for _ in range(20):
         change = generator.integers(-1, 2, answers.prepared.shape)
         pixels = np.clip(answers.prepared + change, 0, 255).astype(np.uint8)
-        digits, probabilities = predictor.classify(pixels)
+        digits, _, plausibilities = predictor.classify(pixels)
         assert digits.tolist() == answers.digit.tolist()
-        changed = (probabilities.max(axis=1) < table.confidence.reject_below) != is_low
+        changed = (plausibilities < 0.5) != is_implausible
         assert not changed[without_reason].any()
 
 
@@ -88,13 +86,14 @@ def test_the_file_has_the_pictures_and_what_the_graph_answers(artifacts: Path, n
     session = onnxruntime.InferenceSession(artifacts / name / "picture_to_digit.onnx")
     with np.load(path, allow_pickle=False) as arrays:
         names = [key for key in arrays.files if key.startswith("picture.")]
-        assert set(arrays.files) - set(names) == {"digit", "confidence", "rejection", "prepared"}
+        assert set(arrays.files) - set(names) == {"digit", "confidence", "rejection", "prepared", "plausibility"}
         for index, key in enumerate(names):
-            digit, confidence, _, rejection, prepared = session.run(None, {"picture": arrays[key]})
+            digit, confidence, _, rejection, prepared, plausibility = session.run(None, {"picture": arrays[key]})
             assert arrays["digit"][index] == digit[0]
             assert arrays["confidence"][index] == pytest.approx(confidence[0], abs=1e-6)
             assert arrays["rejection"][index] == rejection[0]
             assert np.array_equal(arrays["prepared"][index], prepared)
+            assert arrays["plausibility"][index] == pytest.approx(plausibility[0], abs=1e-6)
 
 
 def test_the_file_is_the_same_every_time(answers: Answers, pictures: dict[str, Pixels]) -> None:
@@ -117,6 +116,8 @@ def test_a_joined_graph_answers_as_its_parts_do(answers: Answers, separate: Answ
         (lambda a: replace(a, probabilities=a.probabilities + np.float32(1e-5)), "probabilities differ by up to"),
         (lambda a: replace(a, probabilities=a.probabilities * np.float32(np.nan)), "probabilities differ by up to nan"),
         (lambda a: replace(a, confidence=a.confidence / 2), "the confidence is not the largest"),
+        (lambda a: replace(a, plausibility=a.plausibility + np.float32(1e-5)), "plausibilities differ by up to"),
+        (lambda a: replace(a, plausibility=a.plausibility * np.float32(np.nan)), "plausibilities differ by up to nan"),
     ],
 )
 def test_any_other_answer_is_refused(
@@ -126,13 +127,22 @@ def test_any_other_answer_is_refused(
         check_joined(change(answers), separate)
 
 
-@pytest.mark.parametrize("constant", ["inverse_temperature", "reject_below", "network.conv_1.weight_scale"])
+@pytest.mark.parametrize(
+    ("constant", "factor"),
+    [
+        ("inverse_temperature", 1.5),
+        ("midpoint", 1.01),
+        ("slope", 1.01),
+        ("reject_below", 1.999),
+        ("network.conv_1.weight_scale", 1.5),
+    ],
+)
 def test_a_graph_with_another_constant_is_refused(
-    joined_onnx: ModelProto, separate: Answers, pictures: dict[str, Pixels], constant: str
+    joined_onnx: ModelProto, separate: Answers, pictures: dict[str, Pixels], constant: str, factor: float
 ) -> None:
     damaged = ModelProto()
     damaged.CopyFrom(joined_onnx)
     (tensor,) = (tensor for tensor in damaged.graph.initializer if tensor.name == constant)
-    tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * np.float32(1.5), constant))
+    tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * np.float32(factor), constant))
     with pytest.raises(CheckFailedError, match="the joined graph differs from its parts"):
         check_joined(joined_answers(damaged, pictures), separate)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
+from scipy.special import expit
 
 import export.joined
 from export.calibration import CalibrationTable
@@ -22,9 +23,9 @@ from export.confidence import Confidence
 from export.joined import check_portable, join, portable_preparation
 from mnist_edge.data.drawing import Pixels
 from mnist_edge.errors import CheckFailedError
-from runtime import Predictor, Reason
+from runtime import Predictor, Prepared, Reason
 
-ANSWERS = ["digit", "confidence", "probabilities", "rejection", "prepared"]
+ANSWERS = ["digit", "confidence", "probabilities", "rejection", "prepared", "plausibility"]
 
 
 def run(model: ModelProto, picture: Pixels, *outputs: str) -> list[NDArray[Any]]:
@@ -63,13 +64,15 @@ def test_the_file_keeps_the_contract(artifacts: Path, name: str) -> None:
         "probabilities": ("FLOAT", [10]),
         "rejection": ("INT64", [1]),
         "prepared": ("UINT8", [28, 28]),
+        "plausibility": ("FLOAT", [1]),
     }
     assert [output.name for output in model.graph.output] == ANSWERS
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(metadata["mnist_edge.rejections"])["3"] == "several_marks"
     assert metadata["mnist_edge.input"].startswith("picture: uint8")
     int8 = {entry.key: entry.value for entry in onnx.load(artifacts / name / "model.int8.onnx").metadata_props}
-    same = {"architecture", "parameters", "multiply_adds", "temperature", "reject_below", "checkpoint_sha256", "recipe"}
+    same = {"architecture", "parameters", "multiply_adds", "temperature", "checkpoint_sha256", "recipe"}
+    same |= {"plausibility_midpoint", "plausibility_slope"}
     assert {f"mnist_edge.{key}" for key in same} == {key for key, value in int8.items() if metadata[key] == value}
 
 
@@ -121,11 +124,12 @@ def test_answers_are_those_of_classify(
 ) -> None:
     predictor = Predictor(artifacts / name)
     for picture in pictures.values():
-        digit, confidence, probabilities, _, prepared = run(joined_onnx, picture)
-        digits, expected = predictor.classify(prepared[None])
+        digit, confidence, probabilities, _, prepared, plausibility = run(joined_onnx, picture)
+        digits, expected, plausibilities = predictor.classify(prepared[None])
         assert digit.tolist() == digits.tolist()
         assert probabilities == pytest.approx(expected[0], abs=1e-6)
         assert confidence.tolist() == [probabilities.max()]
+        assert plausibility == pytest.approx(plausibilities, abs=1e-6)
 
 
 def test_prepared_pixels_are_those_of_the_preparation(
@@ -158,22 +162,50 @@ def test_onnx_reference_evaluator_gives_the_same_answers(
     assert answers["rejection"] == expected["rejection"]
     assert answers["digit"] == expected["digit"]
     # The evaluator multiplies floats where ONNX Runtime multiplies integers.
-    assert answers["confidence"] == pytest.approx(expected["confidence"], abs=0.02)
+    for score in ("confidence", "plausibility"):
+        assert answers[score] == pytest.approx(expected[score], abs=0.02)
 
 
-@pytest.mark.parametrize(("reject_below", "rejected"), [(0.0, False), (1.0, True)])
-def test_the_threshold_decides_a_low_confidence(
+@pytest.mark.parametrize("spread", [0.0, 2.49, 2.51, 5.0, 30.0])
+def test_the_graph_the_predictor_and_onnx_agree_on_plausibility(tmp_path: Path, spread: float) -> None:
+    logits = np.full((1, 10), -3, np.float32)
+    logits[0, 4] += spread / 0.9  # a tenth of it is added to the mean
+    network = onnx.parser.parse_model(f"""
+        <ir_version: 10, opset_import: ["": 20]> network (uint8[N, 1, 28, 28] image) => (float[N, 10] logits)
+            <float[1, 10] row = {{{", ".join(map(str, logits[0].tolist()))}}}, int64[1] classes = {{10}}>
+        {{ rows = Shape <end = 1> (image) shape = Concat <axis = 0> (rows, classes) logits = Expand (row, shape) }}
+    """)
+    model = join(rejecting(0), network, Confidence(0.5, 2.5, 1.5, 0, "nothing"))
+    onnx.helper.set_model_props(
+        network, {"mnist_edge.plausibility_midpoint": "2.5", "mnist_edge.plausibility_slope": "1.5"}
+    )
+    onnx.save(network, tmp_path / "model.onnx")
+    picture = np.zeros((3, 4, 1), np.uint8)
+    (prediction,) = Predictor(tmp_path / "model.onnx").predict_batch([Prepared(np.zeros((28, 28), np.uint8), None)])
+    outputs = ["plausibility", "rejection"]
+    answers = [
+        run(model, picture, *outputs),
+        ReferenceEvaluator(model).run(outputs, {"picture": picture}),
+        [prediction.plausibility, prediction.rejection.reason if prediction.rejection else 0],
+    ]
+    for plausibility, rejection in answers:
+        assert plausibility == pytest.approx(expit(1.5 * (spread - 2.5)), abs=1e-6)
+        assert rejection == (Reason.IMPLAUSIBLE if spread < 2.5 else 0)
+
+
+@pytest.mark.parametrize(("midpoint", "rejected"), [(0.0, False), (1e3, True)])
+def test_the_midpoint_decides_a_rejection(
     prepare_onnx: ModelProto,
     int8_onnx: ModelProto,
     table: CalibrationTable,
     pictures: dict[str, Pixels],
-    reject_below: float,
+    midpoint: float,
     rejected: bool,
 ) -> None:
-    model = join(prepare_onnx, int8_onnx, replace(table.confidence, temperature=1.0, reject_below=reject_below))
-    confidence, rejection = run(model, pictures["blue_pen"], "confidence", "rejection")
-    assert confidence < 1
-    assert rejection.tolist() == [Reason.LOW_CONFIDENCE if rejected else 0]
+    model = join(prepare_onnx, int8_onnx, replace(table.confidence, plausibility_midpoint=midpoint))
+    plausibility, rejection = run(model, pictures["blue_pen"], "plausibility", "rejection")
+    assert (plausibility < 0.5) == rejected
+    assert rejection.tolist() == [Reason.IMPLAUSIBLE if rejected else 0]
 
 
 def test_the_temperature_divides_the_logits(
@@ -186,17 +218,15 @@ def test_the_temperature_divides_the_logits(
     assert plain[0] == halved[0]
     expected = torch.softmax(torch.log(torch.from_numpy(plain[2])) / 2, dim=0)
     assert halved[2] == pytest.approx(expected.numpy(), abs=1e-5)
+    assert plain[5] == halved[5]  # the plausibility
 
 
 @pytest.mark.parametrize("reason", [Reason.BLANK, Reason.SEVERAL_MARKS])
-def test_a_reason_of_the_preparation_comes_before_the_confidence(
-    int8_onnx: ModelProto, table: CalibrationTable, reason: Reason
-) -> None:
-    never_confident = Confidence(100.0, 1.0, 0, "nothing")
+def test_a_reason_of_the_preparation_comes_before_implausibility(int8_onnx: ModelProto, reason: Reason) -> None:
+    never_plausible = Confidence(1.0, 1e3, 1.0, 0, "nothing")
     picture = np.zeros((3, 4, 1), np.uint8)
-    assert run(join(rejecting(reason), int8_onnx, never_confident), picture, "rejection")[0].tolist() == [reason]
-    assert run(join(rejecting(0), int8_onnx, never_confident), picture, "rejection")[0].tolist() == [6]
-    assert table.confidence.reject_below < 1
+    assert run(join(rejecting(reason), int8_onnx, never_plausible), picture, "rejection")[0].tolist() == [reason]
+    assert run(join(rejecting(0), int8_onnx, never_plausible), picture, "rejection")[0].tolist() == [6]
 
 
 @pytest.mark.parametrize(
@@ -249,6 +279,7 @@ def test_the_model_cards_example_runs(
     (code,) = re.findall(r"```python\n(.*?)```", (artifacts / name / "README.md").read_text("utf-8"), re.DOTALL)
     monkeypatch.chdir(artifacts / name)
     exec(code, {"picture": pictures["blue_pen"]})  # noqa: S102
-    digit, confidence, rejection = capsys.readouterr().out.split()
+    digit, confidence, plausibility, rejection = capsys.readouterr().out.split()
     assert (digit, rejection) == ("5", "0")
     assert float(confidence) > 0.9
+    assert float(plausibility) > 0.5

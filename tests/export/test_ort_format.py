@@ -55,7 +55,7 @@ def test_both_files_give_the_same_bits(exported: Path) -> None:
     assert np.asarray(logits).tobytes() == expected.tobytes()
     with np.load(exported / "golden_pictures.npz") as golden:
         pictures = [golden[name] for name in golden if name.startswith("picture.")]
-        answers = {name: golden[name] for name in ("digit", "confidence", "rejection", "prepared")}
+        answers = {name: golden[name] for name in ("digit", "confidence", "rejection", "prepared", "plausibility")}
     session = onnxruntime.InferenceSession(exported / "picture_to_digit.ort")
     results = [session.run(list(answers), {"picture": picture}) for picture in pictures]
     for name, column in zip(answers, zip(*results, strict=True), strict=True):

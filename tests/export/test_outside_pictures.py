@@ -212,10 +212,10 @@ def test_half_of_the_logos_are_rejected() -> None:
 
 
 PHOTOGRAPHS = [
-    "astronaut", "brick", "camera", "cat", "cell", "checkerboard", "clock", "coffee", "coins", "grass", "gravel",
-    "hubble_deep_field", "immunohistochemistry", "moon", "page", "rocket", "shepp_logan_phantom", "text",
+    "astronaut", "brick", "camera", "cat", "cell", "checkerboard", "clock", "coffee", "coins", "colorwheel", "grass",
+    "gravel", "hubble_deep_field", "immunohistochemistry", "logo", "moon", "page", "shepp_logan_phantom", "text",
 ]  # fmt: skip
-READ = {"colorwheel": "1", "logo": "0", "retina": "8"}
+READ = {"retina": "8", "rocket": "4"}
 """Pictures that are not rejected, as they should be, and what is read in them."""
 
 
@@ -229,7 +229,7 @@ def test_a_photograph_or_a_scan_is_rejected(name: str) -> None:
     assert not read_sample(name).isdigit()
 
 
-def test_three_more_pictures_are_not_rejected() -> None:
+def test_two_more_pictures_are_not_rejected() -> None:
     assert {name: read_sample(name) for name in READ} == READ
 
 

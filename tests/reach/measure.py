@@ -28,6 +28,7 @@ from runtime.contract import (
     INT8_FILE,
     MODELS,
     PICTURE_FILE,
+    PLAUSIBILITY,
     PREPARED,
     PROBABILITIES,
     REJECTION,
@@ -43,6 +44,7 @@ OUTPUTS = np.dtype(
         (PROBABILITIES, np.float32, CLASSES),
         (REJECTION, np.int64),
         (PREPARED, np.uint8, (IMAGE_SIZE, IMAGE_SIZE)),
+        (PLAUSIBILITY, np.float32),
     ]
 )
 """The outputs of `picture_to_digit.onnx` for a picture, in the order of the model."""
@@ -115,7 +117,11 @@ def measure(name: str) -> DeviceResult:
         pictures=sum(answer is not None for model in MODELS for answer in answers(name, model)),
         other_answers=sum(len(other_answers(answers(name, model), model)) for model in MODELS),
         prepared_levels=int(max(largest_difference(outputs(name, model), model, PREPARED) for model in MODELS)),
-        confidence=max(largest_difference(outputs(name, model), model, CONFIDENCE) for model in MODELS),
+        score=max(
+            largest_difference(outputs(name, model), model, score)
+            for model in MODELS
+            for score in (CONFIDENCE, PLAUSIBILITY)
+        ),
         int8_logit=largest_logit_difference(INT8_FILE),
         float_logit=largest_logit_difference(FLOAT_FILE),
     )

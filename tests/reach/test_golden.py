@@ -13,6 +13,8 @@ from runtime.contract import (
     LOGIT_TOLERANCE,
     MODELS,
     OPTIMIZED_FILE,
+    PLAUSIBILITY,
+    PLAUSIBILITY_TOLERANCE,
     PREPARED,
     PREPARED_TOLERANCE,
     REJECTION,
@@ -21,9 +23,9 @@ from tests.devices.measure import golden
 from tests.reach.measure import answers, largest_difference, logit_difference, logits, other_answers, outputs
 from tests.reach.programs import PROGRAMS, Answer
 
-CONFIDENCE_TOLERANCE = 1e-4
+SCORE_TOLERANCE = PLAUSIBILITY_TOLERANCE
 """Measured: 1.2e-7 on ARM and without AVX, 0 elsewhere."""
-PRINTED_TOLERANCE = 0.0005 + CONFIDENCE_TOLERANCE
+PRINTED_TOLERANCE = 0.0005 + SCORE_TOLERANCE
 """Programs print 0.1%."""
 
 pytestmark = pytest.mark.reach
@@ -55,8 +57,9 @@ class TestRuntime:
     def test_prepared_pixels_are_within_a_level(self, program: str, model: str) -> None:
         assert largest_difference(outputs(program, model), model, PREPARED) <= PREPARED_TOLERANCE
 
-    def test_confidence_is_close(self, program: str, model: str) -> None:
-        assert largest_difference(outputs(program, model), model, CONFIDENCE) <= CONFIDENCE_TOLERANCE
+    @pytest.mark.parametrize("score", [CONFIDENCE, PLAUSIBILITY])
+    def test_scores_are_close(self, program: str, model: str, score: str) -> None:
+        assert largest_difference(outputs(program, model), model, score) <= SCORE_TOLERANCE
 
     @pytest.mark.parametrize("file", [INT8_FILE, OPTIMIZED_FILE])
     def test_int8_logits_are_the_same_to_the_bit(self, program: str, model: str, file: str) -> None:
@@ -81,7 +84,9 @@ def test_a_picture_that_was_not_read_is_no_other_answer() -> None:
     assert other_answers(given, "v2") == []
 
 
-@pytest.mark.parametrize(("name", "by"), [(DIGIT, 1), (REJECTION, 1), (CONFIDENCE, 0.25), (PREPARED, 2)])
+@pytest.mark.parametrize(
+    ("name", "by"), [(DIGIT, 1), (REJECTION, 1), (CONFIDENCE, 0.25), (PREPARED, 2), (PLAUSIBILITY, 0.25)]
+)
 def test_another_output_is_noticed(name: str, by: float) -> None:
     given = outputs("Node", "v1").copy()
     given[name].flat[-1] += np.asarray(by, given[name].dtype)

@@ -184,8 +184,12 @@ def test_a_manifest_cannot_name_a_file_to_open(model_folder: Path, file: str) ->
         ({"mnist_edge.temperature": "warm"}, "'warm'"),
         ({"mnist_edge.temperature": "0"}, "temperature 0.0"),
         ({"mnist_edge.temperature": "inf"}, "temperature inf"),
-        ({"mnist_edge.reject_below": "nan"}, "reject_below nan"),
-        ({"mnist_edge.reject_below": "1.5"}, "reject_below 1.5"),
+        ({"mnist_edge.plausibility_midpoint": "nan"}, "plausibility midpoint nan"),
+        ({"mnist_edge.plausibility_midpoint": "inf"}, "plausibility midpoint inf"),
+        ({"mnist_edge.plausibility_midpoint": "low"}, "'low'"),
+        ({"mnist_edge.plausibility_slope": "0"}, "slope 0.0"),
+        ({"mnist_edge.plausibility_slope": "-1"}, "slope -1.0"),
+        ({"mnist_edge.plausibility_slope": "inf"}, "slope inf"),
     ],
 )
 def test_damaged_metadata_is_refused(artifacts: Path, tmp_path: Path, metadata: dict[str, str], value: str) -> None:

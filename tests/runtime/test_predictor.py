@@ -9,12 +9,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.special import expit
 
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
-from runtime import ImageError, Prediction, Predictor, Reason, Rejection
+from runtime import ImageError, Prediction, Predictor, Prepared, Reason, Rejection
 from runtime.graphs import BATCH_SIZE
-from runtime.predictor import softmax
+from runtime.scores import softmax
 
 
 def test_the_samples_are_recognized(name: str, samples: Path) -> None:
@@ -41,22 +42,23 @@ def test_a_prediction_is_the_most_probable_digit(noise: NDArray[np.uint8]) -> No
         assert prediction.confidence == max(prediction.probabilities) == prediction.probabilities[prediction.digit]
         assert isinstance(prediction.digit, int)
         assert isinstance(prediction.confidence, float)
+        assert isinstance(prediction.plausibility, float)
 
 
 def test_the_top_digits_are_ordered_by_probability() -> None:
-    prediction = Prediction(2, 0.5, (0.1, 0.1, 0.5, 0.3, *[0.0] * 6))
+    prediction = Prediction(2, 0.5, 0.9, (0.1, 0.1, 0.5, 0.3, *[0.0] * 6))
     assert prediction.top(4) == [(2, 0.5), (3, 0.3), (0, 0.1), (1, 0.1)]
 
 
 def test_a_prediction_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
-        Prediction(2, 1.0, (0.0,) * 10).digit = 3  # type: ignore[misc]
+        Prediction(2, 1.0, 1.0, (0.0,) * 10).digit = 3  # type: ignore[misc]
 
 
 def test_an_empty_batch_has_no_predictions() -> None:
     assert Predictor().predict_batch([]) == []
-    digits, probabilities = Predictor().classify(np.empty((0, 28, 28), np.uint8))
-    assert (digits.shape, probabilities.shape) == ((0,), (0, 10))
+    results = Predictor().classify(np.empty((0, 28, 28), np.uint8))
+    assert [result.shape for result in results] == [(0,), (0, 10), (0,)]
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, BATCH_SIZE, BATCH_SIZE + 1])
@@ -66,29 +68,49 @@ def test_a_batch_gives_the_same_results_as_its_images(name: str, count: int) -> 
     logits = predictor.logits(images)
     assert np.array_equal(logits, predictor.logits(images[:, None]))
     assert np.array_equal(logits[-1:], predictor.logits(images[-1:]))
-    digits, probabilities = predictor.classify(images)
+    digits, probabilities, plausibilities = predictor.classify(images)
     assert digits.tolist() == logits.argmax(1).tolist()
     tempered = logits * np.float32(1 / predictor.temperature)
     assert np.array_equal(probabilities, softmax(tempered))
-    assert np.array_equal(probabilities[-1:], predictor.classify(images[-1:]).probabilities)
+    last = predictor.classify(images[-1:])
+    assert np.array_equal(probabilities[-1:], last.probabilities)
+    assert plausibilities[-1:] == pytest.approx(last.plausibilities, abs=1e-7)
 
 
-def test_temperature_and_threshold_are_the_manifests(name: str, artifacts: Path) -> None:
-    confidence = json.loads((artifacts / name / "manifest.json").read_text())["confidence"]
+def test_scores_are_scaled_as_the_manifest_says(name: str, artifacts: Path) -> None:
+    fitted = json.loads((artifacts / name / "manifest.json").read_text())["confidence"]
     predictor = Predictor(name)
-    assert (predictor.temperature, predictor.reject_below) == (confidence["temperature"], confidence["reject_below"])
+    assert predictor.temperature == fitted["temperature"]
+    assert predictor.plausibility_midpoint == fitted["plausibility_midpoint"]
+    assert predictor.plausibility_slope == fitted["plausibility_slope"]
     images = draw_digits(20).images
-    expected = torch.softmax(torch.from_numpy(predictor.logits(images)) / confidence["temperature"], 1).numpy()
-    assert predictor.classify(images).probabilities == pytest.approx(expected, abs=1e-6)
-    assert predictor.classify(images[:1]).probabilities == pytest.approx(expected[:1], abs=1e-6)
+    logits = torch.from_numpy(predictor.logits(images)).double()
+    expected = torch.softmax(logits / fitted["temperature"], 1).numpy()
+    spreads = (logits.amax(1) - logits.mean(1)).numpy()
+    plausible = expit(fitted["plausibility_slope"] * (spreads - fitted["plausibility_midpoint"]))
+    for count in (20, 1):
+        result = predictor.classify(images[:count])
+        assert result.probabilities == pytest.approx(expected[:count], abs=1e-6)
+        assert result.plausibilities == pytest.approx(plausible[:count], abs=1e-6)
+
+
+def test_a_plausibility_below_0_5_is_a_rejection(name: str, noise: NDArray[np.uint8]) -> None:
+    images = np.concatenate([draw_digits(10).images, noise])
+    predictor = Predictor(name)
+    predictions = predictor.predict_batch(Prepared(image, None) for image in images)
+    plausible = predictor.classify(images).plausibilities
+    assert [prediction.plausibility for prediction in predictions] == plausible.tolist()
+    rejected = [each.rejection is not None and each.rejection.reason is Reason.IMPLAUSIBLE for each in predictions]
+    assert rejected == (plausible < 0.5).tolist()
+    assert set(rejected) == {True, False}
 
 
 @pytest.mark.parametrize("lenient", [{"reject_below": 0.0}, {"reject": False}, {"reject": False, "reject_below": 1.0}])
 def test_a_doubtful_digit_is_rejected_with_its_probabilities(lenient: dict[str, Any], samples: Path) -> None:
     predictors = Predictor("v2", reject_below=1.0), Predictor("v2", **lenient)
     rejected, accepted = (predictor.predict(samples / "three-on-paper.png") for predictor in predictors)
-    detail = f"the confidence, {rejected.confidence:.1%}, is below 100.0%"
-    assert rejected.rejection == Rejection(Reason.LOW_CONFIDENCE, detail)
+    detail = f"it does not look like a digit: its plausibility, {rejected.plausibility:.1%}, is below 100.0%"
+    assert rejected.rejection == Rejection(Reason.IMPLAUSIBLE, detail)
     assert accepted.rejection is None
     assert rejected.probabilities == accepted.probabilities
 
@@ -104,10 +126,11 @@ def test_a_blank_picture_is_rejected_even_if_noise_is_not(settings: dict[str, An
 
 
 def test_every_reason_is_explained_in_one_sentence() -> None:
-    details = {reason: reason.detail.format(confidence=0.432, threshold=0.71) for reason in Reason}
-    assert details[Reason.LOW_CONFIDENCE] == "the confidence, 43.2%, is below 71.0%"
+    details = {reason: reason.detail.format(plausibility=0.312, threshold=0.5) for reason in Reason}
+    expected = "it does not look like a digit: its plausibility, 31.2%, is below 50.0%"
+    assert details[Reason.IMPLAUSIBLE] == expected
     assert len(set(details.values())) == len(Reason)
-    assert all(0 < len(detail) < 70 and "{" not in detail for detail in details.values())
+    assert all(0 < len(detail) < 75 and "{" not in detail for detail in details.values())
 
 
 @pytest.mark.parametrize("pixels", [[[0] * 28] * 28, None, np.zeros((1, 28, 28)), np.zeros((1, 28, 28), object)])
@@ -161,24 +184,3 @@ def test_accuracy_on_the_test_images_is_as_recorded(name: str, file: str, mnist_
     recorded = json.loads((artifacts / name / "manifest.json").read_text())["accuracy"]
     digits = Predictor(artifacts / name / file).classify(mnist_test.images).digits
     assert int((digits == mnist_test.labels).sum()) == recorded[file]["correct"]
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-class TestSoftmax:
-    logits = np.random.default_rng(0).normal(0, 30, (50, 10))
-
-    def test_it_agrees_with_pytorch(self, dtype: Any) -> None:
-        tolerance = 10 * np.finfo(dtype).eps
-        logits = self.logits.astype(dtype)
-        expected = torch.from_numpy(logits).softmax(1).numpy()
-        assert softmax(logits).dtype == dtype
-        assert np.abs(softmax(logits) - expected).max() < tolerance
-        assert np.abs(softmax(logits[:, :3]) - torch.from_numpy(logits[:, :3]).softmax(1).numpy()).max() < tolerance
-
-    def test_a_row_alone_has_the_same_probabilities(self, dtype: Any) -> None:
-        logits = self.logits.astype(dtype)
-        rows = [softmax(logits[row : row + 1]) for row in range(50)]
-        assert np.array_equal(np.concatenate(rows), softmax(logits))
-
-    def test_large_logits_do_not_overflow(self, dtype: Any) -> None:
-        assert softmax(np.array([[10_000, 0]], dtype)).tolist() == [[1, 0]]

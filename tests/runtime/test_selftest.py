@@ -181,6 +181,7 @@ def picture_answers(folder: Path) -> dict[str, Any]:
         **{f"picture.{name}": picture for name, picture in pictures.items()},
         "digit": predictor.classify(prepared).digits,
         "confidence": predictor.classify(prepared).probabilities.max(1),
+        "plausibility": predictor.classify(prepared).plausibilities,
         "rejection": np.array([result.reason or 0 for result in results]),
         "prepared": prepared,
     }
@@ -193,31 +194,36 @@ def test_pictures_are_compared_with_their_answers(model_folder: Path) -> None:
     assert Predictor(model_folder, reject=False, reject_below=1.0).selftest().pictures == 3
 
 
-def test_rounding_and_low_confidence_do_not_fail_it(model_folder: Path) -> None:
-    """A machine may round a prepared pixel to the next level; a low confidence is no reason of the preparation."""
+def test_rounding_and_implausibility_do_not_fail_it(model_folder: Path) -> None:
+    """A machine may round a prepared pixel to the next level; implausibility is no reason of the preparation."""
     answers = picture_answers(model_folder)
     answers["prepared"] = answers["prepared"] ^ 1
-    answers["rejection"][1] = Reason.LOW_CONFIDENCE
+    answers["plausibility"] = Predictor(model_folder).classify(answers["prepared"]).plausibilities + np.float32(9e-5)
+    answers["rejection"][1] = Reason.IMPLAUSIBLE
     replace_golden(model_folder, archive(**answers), "golden_pictures.npz")
     assert Predictor(model_folder).selftest().pictures == 3
 
 
-@pytest.mark.parametrize(("name", "change"), [("prepared", 2), ("digit", 1), ("rejection", Reason.BLANK)])
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("prepared", 2), ("digit", 1), ("rejection", Reason.BLANK), ("plausibility", 2e-4), ("plausibility", np.nan)],
+)
 @pytest.mark.parametrize(("rows", "named"), [([1], "wide"), ([0, 2], "grey, rgb")])
 def test_pictures_with_other_answers_fail_it_by_name(
-    model_folder: Path, name: str, change: int, rows: list[int], named: str
+    model_folder: Path, name: str, change: float, rows: list[int], named: str
 ) -> None:
     answers = picture_answers(model_folder)
     answers[name] = answers[name].copy()
     answers[name][rows] += answers[name].dtype.type(change)
     replace_golden(model_folder, archive(**answers), "golden_pictures.npz")
-    problem = f"golden pictures give other pixels, digits or rejections than at the export: {named}. Do not use it"
+    problem = f"give other pixels, digits, plausibilities or rejections than at the export: {named}. Do not use it"
     with pytest.raises(SelftestError, match=problem):
         Predictor(model_folder).selftest()
 
 
 @pytest.mark.parametrize(
-    "change", ["no pictures", "no digits", "an answer fewer", "float pictures", "flat pixels", "no archive"]
+    "change",
+    ["no pictures", "no digits", "no plausibilities", "an answer fewer", "float pictures", "flat pixels", "no archive"],
 )
 def test_damaged_golden_pictures_are_an_error(model_folder: Path, change: str) -> None:
     answers = picture_answers(model_folder)
@@ -226,6 +232,8 @@ def test_damaged_golden_pictures_are_an_error(model_folder: Path, change: str) -
             answers = {name: array for name, array in answers.items() if not name.startswith("picture.")}
         case "no digits":
             del answers["digit"]
+        case "no plausibilities":  # as in exports before they existed
+            del answers["plausibility"]
         case "an answer fewer":
             answers["digit"] = answers["digit"][:2]
         case "float pictures":

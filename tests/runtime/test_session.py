@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from mnist_edge.data.drawing import draw_digits
 from runtime import ModelError, Predictor
 from runtime.errors import ModelSignatureError
 
@@ -104,6 +105,14 @@ def test_any_model_with_the_contract_is_accepted(tmp_path: Path, noise: NDArray[
     predictor = Predictor(tmp_path / "mine.onnx")
     assert np.array_equal(predictor.logits(noise), np.zeros((7, 10)))
     assert np.array_equal(predictor.classify(noise).probabilities, np.full((7, 10), np.float32(0.1)))
+
+
+@pytest.mark.parametrize("images", [1, 7])
+def test_a_model_of_other_origin_finds_all_plausible(tmp_path: Path, noise: NDArray[np.uint8], images: int) -> None:
+    save_constant_model(tmp_path / "mine.onnx", [IMAGE], LOGITS)
+    predictor = Predictor(tmp_path / "mine.onnx", reject_below=1)
+    assert predictor.classify(noise[:images]).plausibilities.tolist() == [1.0] * images
+    assert predictor.predict(draw_digits(1).images[0]).rejection is None
 
 
 @pytest.mark.parametrize("images", [1, 2, 5, 100])

@@ -44,14 +44,14 @@ def test_a_cell_is_filled_if_and_only_if_it_was_measured(tmp_path: Path) -> None
     ("change", "cell"),
     [
         ({}, "same bits"),
-        ({"confidence": 1.19e-7}, "confidence ±1e-07"),
+        ({"score": 1.19e-7}, "score ±1e-07"),
         ({"other_answers": 3, "prepared_levels": 2}, "3 of 32 answers differ, prepared pixels ±2"),
         ({"int8_logit": 0.25, "float_logit": 1.0}, "int8 logits ±0.2"),
     ],
 )
 def test_the_readme_names_what_differs(tmp_path: Path, change: dict[str, float], cell: str) -> None:
     results = load_results(REACH, DeviceResults)
-    same = {"other_answers": 0, "prepared_levels": 0, "confidence": 0.0, "int8_logit": 0.0}
+    same = {"other_answers": 0, "prepared_levels": 0, "score": 0.0, "int8_logit": 0.0}
     devices = [replace(device, **(same | change)) for device in results.devices if device.name == "Node"]  # type: ignore[arg-type]
     save_results(tmp_path / "reach.json", replace(results, devices=tuple(devices)))
     assert row(reach_table(reach=tmp_path / "reach.json"), "Node")[1] == cell
@@ -64,7 +64,7 @@ def test_the_readme_names_what_differs(tmp_path: Path, change: dict[str, float],
         ({"other_answers": 3}, 1, "29 of 32"),
         ({"prepared_levels": 0}, 2, "same bits"),
         ({"prepared_levels": 1}, 2, "1"),
-        ({"confidence": 1.19e-7}, 3, "1e-07"),
+        ({"score": 1.19e-7}, 3, "1e-07"),
         ({"int8_logit": 0.0}, 4, "same bits"),
         ({"int8_logit": 0.25}, 4, "0.2"),
     ],

@@ -120,14 +120,14 @@ def test_the_tutorial_inverts_and_resizes_as_pytorch_does(is_bright: bool) -> No
     assert np.abs(prepared.astype(int) - expected.astype(int)).max() <= 1
 
 
-def test_recipes_refuse_below_the_networks_threshold() -> None:
+def test_recipes_refuse_what_is_implausible() -> None:
     predictor, reader = Predictor("v2"), Tutorial("v2")
     generator = np.random.default_rng(0)
     answers = set()
     for digit in range(10):
         blurred = np.asarray(draw_picture(digit, 28, 28, generator).convert("L").resize((9, 9)).resize((28, 28)))
-        digits, probabilities = predictor.classify(255 - blurred[None])
-        is_refused = bool(probabilities.max() < predictor.reject_below)
+        digits, _, plausibilities = predictor.classify(255 - blurred[None])
+        is_refused = plausibilities[0].item() < 0.5
         assert reader.read(png(blurred)) == (digits[0], is_refused)
         answers.add(is_refused)
     assert answers == {True, False}

@@ -1,6 +1,7 @@
 """`mnist-edge predict` and `selftest`."""
 
 import csv
+import inspect
 import json
 import re
 import shutil
@@ -12,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mnist_edge.cli.predict import predict
 from mnist_edge.data.drawing import draw_digits
-from runtime import Reason
+from runtime import Predictor, Reason
 from tests.conftest import Run
 from tests.mnist_edge.cli.page import assert_documented, sections
 from tests.runtime.damage import write_files_that_print, write_files_with_warnings
@@ -144,12 +146,16 @@ def test_without_rejection_only_a_blank_image_is_rejected(run: Run, tmp_path: Pa
     assert "no digit" not in noise
 
 
-def test_the_least_confidence_can_be_set(run: Run, samples: Path) -> None:
+def test_the_least_plausibility_can_be_set(run: Run, samples: Path) -> None:
     done = run("predict", "--reject-below", "1", samples / "three-on-paper.png")
     assert done.returncode == 4
-    assert "no digit (the confidence, " in done.stdout
+    assert "no digit (it does not look like a digit: its plausibility, " in done.stdout
     for wrong in ("1.1", "-0.1", "nan"):
         assert run("predict", "--reject-below", wrong, samples / "three-on-paper.png").returncode == 2
+
+
+def test_the_threshold_is_the_predictors_by_default() -> None:
+    assert inspect.signature(predict).parameters["reject_below"].default == Predictor().reject_below
 
 
 def test_csv_has_a_row_per_image(run: Run, samples: Path) -> None:
@@ -157,6 +163,7 @@ def test_csv_has_a_row_per_image(run: Run, samples: Path) -> None:
     rows = list(csv.DictReader(done.stdout.splitlines()))
     assert [row["digit"] for row in rows] == ["5", "7", "3"]
     assert {row["rejection"] for row in rows} == {""}
+    assert all(0.5 < float(row["plausibility"]) < 1 for row in rows)
     assert sum(float(rows[0][f"probability_{digit}"]) for digit in range(10)) == pytest.approx(1)
 
 

@@ -20,19 +20,19 @@ def test_each_kind_is_varied_and_reproducible(kind: str) -> None:
 
 
 def test_fractions_are_counted_by_group_and_threshold() -> None:
-    """The preparation rejects half of each kind; the other half is predicted with a confidence of 0.6."""
+    """The preparation rejects half of each kind; the other half is predicted with a plausibility of 0.6."""
 
     def predict_batch(images: Iterator[NDArray[np.uint8]]) -> list[Prediction]:
         noise = Rejection(Reason.NOISE, "noise")
-        return [Prediction(1, 0.6, (), noise if index % 2 else None) for index, _ in enumerate(images)]
+        return [Prediction(1, 0.9, 0.6, (), noise if index % 2 else None) for index, _ in enumerate(images)]
 
-    digit_confidences = np.linspace(0.5, 1.0, 1001)
-    result = evaluate_rejection(predict_batch, digit_confidences, reject_below=0.55)
+    digit_plausibilities = np.linspace(0.5, 1.0, 1001)
+    result = evaluate_rejection(predict_batch, digit_plausibilities, reject_below=0.55)
     assert result.own.digits == pytest.approx(0.1, abs=1e-3)
     assert (result.own.blank_or_noise, result.own.unseen_class) == (0.5, 0.5)
     assert set(result.kinds.values()) == {0.5}
     assert [point.digits for point in result.curve] == pytest.approx([0.001, 0.002, 0.005, 0.01, 0.02, 0.05], abs=1e-3)
-    strict = evaluate_rejection(predict_batch, digit_confidences, reject_below=0.61).own
+    strict = evaluate_rejection(predict_batch, digit_plausibilities, reject_below=0.61).own
     assert (strict.blank_or_noise, strict.unseen_class) == (1.0, 1.0)
 
 

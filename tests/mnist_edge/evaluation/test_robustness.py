@@ -44,8 +44,10 @@ def test_correct_and_rejected_pictures_are_counted() -> None:
     """Of the digits 0 to 9, 0 is taken for 1, and 8 and 9 are rejected."""
 
     def predict_batch(images: Iterator[NDArray[np.uint8]]) -> list[Prediction]:
-        unlike = Rejection(Reason.LOW_CONFIDENCE, "unlike")
-        return [Prediction(max(1, digit), 0.5, (), unlike if digit > 7 else None) for digit, _ in enumerate(images)]
+        unlike = Rejection(Reason.IMPLAUSIBLE, "unlike")
+        return [
+            Prediction(max(1, digit), 0.5, 0.9, (), unlike if digit > 7 else None) for digit, _ in enumerate(images)
+        ]
 
     test = Split(draw_digits(40).images, np.repeat(np.arange(10, dtype=np.uint8), 4))
     announced: list[str] = []

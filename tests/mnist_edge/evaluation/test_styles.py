@@ -28,8 +28,8 @@ def test_shares_are_means_over_all_styles() -> None:
     """A predictor that says 1 in all cases and rejects every other picture."""
 
     def predict_batch(images: Iterator[NDArray[np.uint8]]) -> list[Prediction]:
-        unlike = Rejection(Reason.LOW_CONFIDENCE, "unlike")
-        return [Prediction(1, 0.5, (), unlike if index % 2 else None) for index, _ in enumerate(images)]
+        unlike = Rejection(Reason.IMPLAUSIBLE, "unlike")
+        return [Prediction(1, 0.5, 0.9, (), unlike if index % 2 else None) for index, _ in enumerate(images)]
 
     announced: list[str] = []
     result = evaluate_styles(predict_batch, images=4, on_style=announced.append)

@@ -34,10 +34,12 @@ def test_a_block_has_a_row_for_each_picture(pictures: Path, tmp_path: Path) -> N
         except ImageError:
             assert file.name == "0333.png"
             assert (row["digit"], row["confidence"], row["rejection"]) == (None, None, None)
+            assert row["plausibility"] is None
             assert row["error"].startswith("the data is in none of the formats")
             continue
         rejection = prediction.rejection
         assert (row["digit"], row["confidence"], row["error"]) == (prediction.digit, prediction.confidence, None)
+        assert row["plausibility"] == prediction.plausibility
         assert row["rejection"] == (rejection and rejection.reason.label)
     content = path.read_bytes()
     scorer.score(1)

@@ -53,15 +53,15 @@ def expected(pictures: Path) -> Rows:
     predictor, files = Predictor(), sorted(pictures.rglob("*.png"))
     rows = []
     for file, result in zip(files, predict_stream(predictor, (file.read_bytes() for file in files)), strict=True):
-        digit = confidence = rejection = error = None
+        digit = confidence = plausibility = rejection = error = None
         if isinstance(result, Prediction):
-            digit, confidence = result.digit, result.confidence
+            digit, confidence, plausibility = result.digit, result.confidence, result.plausibility
             rejection = result.rejection.reason.label if result.rejection else None
         else:
             assert isinstance(result, ImageError)
             error = str(result)
-        row = {"path": str(file), "digit": digit, "confidence": confidence, "rejection": rejection, "error": error}
-        rows.append({**row, "model_sha256": predictor.sha256})
+        row = {"path": str(file), "digit": digit, "confidence": confidence, "plausibility": plausibility}
+        rows.append({**row, "rejection": rejection, "error": error, "model_sha256": predictor.sha256})
     assert sum(row["error"] is not None for row in rows) == 1
     return rows
 
