@@ -16,10 +16,11 @@ export async function openReader(folder) {
   await run(new ImageData(28, 28)); // the first run takes many times as long as any other
   return async (pixels) => {
     const start = performance.now();
-    const { digit, confidence, probabilities, rejection, prepared } = await run(pixels);
+    const { digit, confidence, probabilities, rejection, prepared, plausibility } = await run(pixels);
     return {
       digit: Number(digit.data[0]),
       confidence: confidence.data[0],
+      plausibility: plausibility.data[0], // how much it looks like a digit at all; below 0.5 it is rejected
       probabilities: [...probabilities.data],
       rejection: reasons[rejection.data[0]] ?? null, // a name, or null for a digit
       prepared: prepared.data, // 28 × 28 grey levels

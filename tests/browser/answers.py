@@ -47,11 +47,12 @@ _RUN = (
 
 @dataclass(frozen=True)
 class Answer:
-    """A picture's digit, the name of the reason for its rejection or None, its confidence and its 28×28 pixels."""
+    """A picture's digit, the name of the reason for its rejection or None, its scores and its 28×28 pixels."""
 
     digit: int
     rejection: str | None
     confidence: float
+    plausibility: float
     prepared: NDArray[np.uint8]
     milliseconds: float = 0.0
 
@@ -97,7 +98,12 @@ def answer_in_browser(page: Page, model: str, picture: Pixels) -> Answer:
     answer = page.evaluate(_READ, [model, _encode(picture.tobytes()), width, height])
     prepared = np.array(answer["prepared"], np.uint8).reshape(28, 28)
     return Answer(
-        answer["digit"], answer["rejection"], answer["confidence"], prepared, milliseconds=answer["milliseconds"]
+        answer["digit"],
+        answer["rejection"],
+        answer["confidence"],
+        answer["plausibility"],
+        prepared,
+        milliseconds=answer["milliseconds"],
     )
 
 
@@ -105,7 +111,8 @@ def answer_in_python(predictor: Predictor, picture: Pixels) -> Answer:
     """Read a picture as a program that uses `runtime` does."""
     prediction = predictor.predict(picture)
     rejection = prediction.rejection.reason.label if prediction.rejection else None
-    return Answer(prediction.digit, rejection, prediction.confidence, predictor.prepare(picture).digit)
+    prepared = predictor.prepare(picture).digit
+    return Answer(prediction.digit, rejection, prediction.confidence, prediction.plausibility, prepared)
 
 
 def run_in_browser(page: Page, file: str, tensor: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:

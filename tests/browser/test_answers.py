@@ -13,6 +13,7 @@ from runtime.contract import (
     MODELS,
     OPTIMIZED_FILE,
     OUTPUT,
+    PLAUSIBILITY_TOLERANCE,
     PREPARED_TOLERANCE,
 )
 from tests.browser.answers import PICTURES, Answer, answer_in_browser, answer_in_python, pictures, run_in_browser
@@ -20,7 +21,7 @@ from tests.browser.measure import measure_golden
 from tests.browser.visits import Open
 from tests.devices.measure import golden
 
-CONFIDENCE_TOLERANCE = 1e-4
+SCORE_TOLERANCE = PLAUSIBILITY_TOLERANCE
 """Measured: 2e-7."""
 
 pytestmark = pytest.mark.page
@@ -40,7 +41,8 @@ def expected(drawn: list[Pixels]) -> dict[str, list[Answer]]:
 def assert_same(answer: Answer, expected: Answer) -> None:
     assert (answer.digit, answer.rejection) == (expected.digit, expected.rejection)
     assert np.abs(answer.prepared.astype(int) - expected.prepared).max() <= PREPARED_TOLERANCE
-    assert answer.confidence == pytest.approx(expected.confidence, abs=CONFIDENCE_TOLERANCE)
+    assert answer.confidence == pytest.approx(expected.confidence, abs=SCORE_TOLERANCE)
+    assert answer.plausibility == pytest.approx(expected.plausibility, abs=SCORE_TOLERANCE)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -73,7 +75,7 @@ def test_golden_answers_are_the_same_in_the_browser(open_page: Open) -> None:
     result = measure_golden(open_page().page)
     assert (result.pictures, result.other_answers) == (32, 0)
     assert result.prepared_levels <= PREPARED_TOLERANCE
-    assert result.score <= CONFIDENCE_TOLERANCE
+    assert result.score <= SCORE_TOLERANCE
     assert result.int8_logit == 0.0
     assert result.float_logit <= LOGIT_TOLERANCE
 
