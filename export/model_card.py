@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from export.confidence import MEDIAN_PLAUSIBILITY, REJECTED_SHARE
 from mnist_edge.machine import describe_versions
 from mnist_edge.training.recipes import Recipe
 from runtime.contract import INT8_FILE, Reason
@@ -28,6 +29,8 @@ def model_card(manifest: "Manifest") -> str:
         optimizer=_optimizer(recipe),
         augmentation=_augmentation(recipe),
         files="\n".join(files),
+        rejected_share=REJECTED_SHARE,
+        median_plausibility=MEDIAN_PLAUSIBILITY,
         operators=", ".join(f"{count} {operator}" for operator, count in operators.items()),
         versions=describe_versions(manifest.versions),
         robustness=_robustness(manifest),

@@ -16,7 +16,7 @@ def calibrate(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Record each checkpoint's activation ranges and fit its confidence, in a calibration table beside it."""
+    """Record each checkpoint's activation ranges and fit its confidence and plausibility."""
     from export.exporter import calibrate as calibrate_checkpoint
 
     training, output = load_split(data, "train"), Output(as_json)
