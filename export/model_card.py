@@ -100,11 +100,12 @@ def _rejection(manifest: "Manifest") -> str:
     if entry is None or entry.rejection is None:
         command = f"mnist-edge evaluate {manifest.name} --suite rejection --record"
         return f"Rejection of non-digits is not measured yet: run `{command}`."
-    own = entry.rejection.own
+    shares = entry.rejection.own.non_digits
     rates = ", ".join(f"{kind} {rejected:.0%}" for kind, rejected in _lowest(entry.rejection.kinds))
     return (
-        f"Of images without a digit, the int8 model rejects {own.blank_or_noise:.1%} of blank and noisy ones and "
-        f"{own.unseen_class:.1%} of those\nthat show something else. The lowest rates: {rates}."
+        f"Of images without a digit, the int8 model rejects {shares['blank or noise']:.1%} of blank and noisy ones, "
+        f"{shares['unseen class']:.1%} of classes that training\ndoes not show, {shares['seen class']:.1%} of other "
+        f"classes, and {shares['natural']:.1%} of parts of photographs. The lowest rates:\n{rates}."
     )
 
 

@@ -81,6 +81,15 @@ def test_command_without_its_packages_says_what_to_install(installed: Path, tmp_
     assert "pip install 'mnist-edge[train]'" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["evaluate --suite rejection", "benchmark --pictures"])
+def test_non_digits_need_an_extra_before_the_measurement(installed: Path, tmp_path: Path, command: str) -> None:
+    done = _run([installed / "mnist-edge", *command.split()], tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: this command needs the package 'skimage'. Install it with: pip install 'mnist-edge[suites]'\n"
+    )
+
+
 def test_evaluate_works_without_pytorch(installed: Path, mnist_directory: Path, tmp_path: Path) -> None:
     done = _run([installed / "mnist-edge", "evaluate", "v2", "--data", mnist_directory.resolve()], tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -33,7 +33,7 @@ def pictures_table(path: Path = PICTURES) -> str:
                 each.name,
                 *(f"{each.accuracy(group):.1%}" for group in ("photograph", "corruption")),
                 f"{each.refused_digits:.1%}",
-                *(f"{each.refused(group):.1%}" for group in ("blank or noise", "unseen class")),
+                *(f"{each.refused(blank_or_noise=empty):.1%}" for empty in (True, False)),
             ]
             for each in contenders
         ],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from export.manifest import Measurements, read_manifest
 from mnist_edge.benchmark.results import Benchmark, TrainingBenchmark
+from mnist_edge.evaluation.non_digits import NON_DIGIT_GROUPS, NON_DIGITS
 from mnist_edge.files import load_results
 from mnist_edge.machine import describe_machine, describe_versions
 from runtime.contract import ARTIFACTS, FLOAT_FILE, INT8_FILE, MODELS
@@ -114,12 +115,13 @@ def rejection_table(artifacts: Path = ARTIFACTS) -> str:
     """Return what the int8 models reject: at their own threshold and at others, then by kind."""
     suites = {model: results.rejection for model, results in _recorded(artifacts) if results.rejection}
     curve = table(
-        ["rejected, int8", "threshold", "MNIST test digits", "blank or noise", "other non-digits"],
+        ["rejected, int8", "threshold", "MNIST test digits", *NON_DIGIT_GROUPS],
         [
             [
                 f"**{model.upper()}, its own**" if point is suite.own else model.upper(),
                 f"{point.reject_below:.3f}",
-                *(f"{share:.1%}" for share in (point.digits, point.blank_or_noise, point.unseen_class)),
+                f"{point.digits:.1%}",
+                *(f"{point.non_digits[group]:.1%}" for group in NON_DIGIT_GROUPS),
             ]
             for model, suite in suites.items()
             for point in (suite.own, *suite.curve)
@@ -127,8 +129,11 @@ def rejection_table(artifacts: Path = ARTIFACTS) -> str:
     )
     by_kind = table(
         ["rejected at its own threshold", *(model.upper() for model in suites)],
-        [[kind, *(f"{suite.kinds[kind]:.1%}" for suite in suites.values())] for kind in suites["v2"].kinds],
-        f"{suites['v2'].images_per_kind:,} pictures of each kind, drawn by code; "
+        [
+            [f"{NON_DIGITS[kind][0]}: {kind}", *(f"{suite.kinds[kind]:.1%}" for suite in suites.values())]
+            for kind in suites["v2"].kinds
+        ],
+        f"{suites['v2'].images_per_kind:,} pictures of each kind, drawn by code or cut out of photographs; "
         "`mnist-edge evaluate --suite rejection`.",
     )
     return f"{curve}\n\n{by_kind}"

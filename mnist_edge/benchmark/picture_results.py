@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from mnist_edge.benchmark.results import Spread
-from mnist_edge.evaluation.non_digits import NON_DIGITS, NonDigitGroup
+from mnist_edge.evaluation.non_digits import NON_DIGITS
 from mnist_edge.evaluation.robustness import Group, RobustnessResult, mean_accuracy
 from mnist_edge.machine import Machine
 
@@ -37,9 +37,13 @@ class PictureResult:
         """The fraction of the robustness suite's pictures that are refused."""
         return sum(kind.rejected for kind in self.robustness) / sum(kind.images for kind in self.robustness)
 
-    def refused(self, group: NonDigitGroup) -> float:
-        """Return the mean fraction refused over the kinds of a group of non-digits."""
-        return fmean(share for kind, share in self.refused_non_digits.items() if NON_DIGITS[kind][0] == group)
+    def refused(self, *, blank_or_noise: bool) -> float:
+        """Return the mean fraction refused over the kinds of blanks and noise, or over the other non-digits."""
+        return fmean(
+            share
+            for kind, share in self.refused_non_digits.items()
+            if (NON_DIGITS[kind][0] == "blank or noise") == blank_or_noise
+        )
 
 
 @dataclass(frozen=True)

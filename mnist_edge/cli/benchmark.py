@@ -54,7 +54,8 @@ def benchmark(
     With --training, one epoch is timed beside an ordinary PyTorch loop; three minutes per model.
 
     With --pictures, picture files are read beside recipes with OpenCV and Pillow, and beside Tesseract and RapidOCR:
-    accuracy and refusals on the pictures of the robustness and rejection suites, and what each costs. Takes 20 minutes.
+    accuracy and refusals on the pictures of the robustness and rejection suites, and what each costs. Takes 20 minutes
+    and needs the extra `suites`.
     """
     from mnist_edge.cli import benchmark_tables as tables
     from mnist_edge.files import results_document, save_results
@@ -72,7 +73,9 @@ def benchmark(
         if plot is not None:
             from mnist_edge.benchmark.plot import plot_pictures  # before the measurement: matplotlib may be missing
         from mnist_edge.benchmark.pictures import benchmark_pictures
+        from mnist_edge.evaluation.non_digits import check_packages
 
+        check_packages()
         read = benchmark_pictures(
             names if models else names[::-1],  # the larger one is the default of `predict`
             _available_split(data, "test"),

@@ -72,8 +72,8 @@ def pictures(benchmark: PictureBenchmark) -> Iterator[Part]:
             ("photographs", [percent(each.accuracy("photograph")) for each in contenders]),
             ("corruptions", [percent(each.accuracy("corruption")) for each in contenders]),
             ("digits refused", [percent(each.refused_digits) for each in contenders]),
-            ("blank or noise refused", [percent(each.refused("blank or noise")) for each in contenders]),
-            ("other non-digits refused", [percent(each.refused("unseen class")) for each in contenders]),
+            ("blank or noise refused", [percent(each.refused(blank_or_noise=True)) for each in contenders]),
+            ("other non-digits refused", [percent(each.refused(blank_or_noise=False)) for each in contenders]),
         ],
     )
     yield Table(

@@ -31,7 +31,8 @@ def evaluate(
 
     robustness: accuracy on photographs and corruptions made from them, 500 of each kind. Takes three minutes per model.
 
-    rejection: how many digits and non-digits are rejected. Takes half a minute per model.
+    rejection: how many digits and non-digits are rejected. Takes half a minute per model. The extra `suites` installs
+    the fonts and photographs that it needs.
 
     styles: accuracy on digits drawn in styles of handwriting that training does not contain. Takes ten seconds per
     model and needs no MNIST.

@@ -20,6 +20,7 @@ EXTRAS = {
     **dict.fromkeys(("cyclonedx", "hatchling", "packageurl", "packaging"), "train"),
     **dict.fromkeys(("ai_edge_litert", "ncnn", "openvino", "pnnx"), "bench"),
     "matplotlib": "report",
+    "skimage": "suites",
     **dict.fromkeys(("fsspec", "pyarrow", "ray"), "scale"),
 }
 """The extra that installs each importable package which the base installation lacks."""

@@ -9,7 +9,7 @@ from mnist_edge.cli.output import Part, Table, step_progress
 from mnist_edge.cli.tables import percent, worst_pairs
 from mnist_edge.data.mnist import DIGITS, Split
 from mnist_edge.evaluation.metrics import ConfidenceEvaluation, Evaluation, expected_calibration_error
-from mnist_edge.evaluation.non_digits import NON_DIGITS
+from mnist_edge.evaluation.non_digits import NON_DIGIT_GROUPS, NON_DIGITS, check_packages
 from mnist_edge.evaluation.rejection import RejectionResult, evaluate_rejection
 from mnist_edge.evaluation.robustness import KINDS, RobustnessResult, evaluate_robustness, mean_accuracy
 from mnist_edge.evaluation.styles import STYLES, StylesResult, evaluate_styles
@@ -152,10 +152,12 @@ def _robustness_tables(results: Mapping[str, Sequence[RobustnessResult]]) -> Ite
         yield f"{name}: mean of the photographs {photographs:.2%}, of the corruptions {corruptions:.2%}"
 
 
-def _run_rejection(_name: str, predictor: Predictor, load_test: LoadSplit) -> RejectionResult:
+def _run_rejection(name: str, predictor: Predictor, load_test: LoadSplit) -> RejectionResult:
+    check_packages()
     plausibilities = predictor.classify(load_test().images).plausibilities
     preparing = Predictor(predictor.path, reject_below=0)  # only the preparation rejects pictures
-    return evaluate_rejection(preparing.predict_batch, plausibilities, predictor.reject_below)
+    with step_progress(f"rejection suite, {name}", len(NON_DIGITS)) as on_kind:
+        return evaluate_rejection(preparing.predict_batch, plausibilities, predictor.reject_below, on_kind=on_kind)
 
 
 def _rejection_tables(results: Mapping[str, RejectionResult]) -> Iterator[Part]:
@@ -171,8 +173,7 @@ def _rejection_tables(results: Mapping[str, RejectionResult]) -> Iterator[Part]:
                 ("threshold", [f"{point.reject_below:.4f}" for point in points]),
                 ("", ["its own", *("" for _ in result.curve)]),
                 ("MNIST test digits", [f"{point.digits:.1%}" for point in points]),
-                ("blank or noise", [f"{point.blank_or_noise:.1%}" for point in points]),
-                ("other non-digits", [f"{point.unseen_class:.1%}" for point in points]),
+                *((group, [f"{point.non_digits[group]:.1%}" for point in points]) for group in NON_DIGIT_GROUPS),
             ],
         )
 

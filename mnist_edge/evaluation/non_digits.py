@@ -1,21 +1,45 @@
-"""Pictures of non-digits: blanks, noise, letters, signs, words, clothes, shapes, scribbles and two-digit numbers.
+"""Pictures of non-digits, in groups: blanks and noise, classes that training shows and others, parts of photographs.
 
-The outliers used in training come from other code, so the rejection suite measures generalization.
+Training draws its outliers by other code, in `mnist_edge/data/outliers.py`. The unseen classes that come nearest to them
+are clothes, shapes and scribbles, which resemble its random polygons, blobs and tangles of strokes, and the Greek alpha
+and epsilon, which resemble two of its mathematical signs. Of the seen classes, letters and words are in another font here,
+and numbers of other digits.
 """
 
 from collections.abc import Callable
-from typing import Literal
+from functools import cache, partial
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from mnist_edge.data.crops import draw_crop
 from mnist_edge.data.drawing import Pixels, draw_digit, to_uint8
+from mnist_edge.data.handwriting import write_skeleton
+from mnist_edge.evaluation.kana import KANA
 
-NonDigitGroup = Literal["blank or noise", "unseen class"]
+NonDigitGroup = Literal["blank or noise", "unseen class", "seen class", "natural"]
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+NON_DIGIT_GROUPS: tuple[NonDigitGroup, ...] = get_args(NonDigitGroup)
 
 _LETTERS = "ABCDEFGHJKLMNPQRTUVWXYabcdefhkmnprtuvwxy"
 """Without letters that can be read as digits: I, O, S, Z, g, i, j, l, o, q, s and z."""
-_SIGNS = "?!&@#%+=*$€§<>{}~^"
+_SIGNS = "?!&@#%+=*$<>{}~^"
+_GLYPHS = {
+    "Greek letters": ("αγεηλμπτχψωΨΩϖϗ", ("DejaVuSans", "DejaVuSans-Oblique", "DejaVuSerif", "DejaVuSerif-Italic")),
+    "Georgian letters": ("ილოჟრფქღშჩძჭႠႢႥႧႪႫႮႰႲႴႵႿჀ", ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif")),
+    "game symbols": ("♔♕♖♗♘♙♚♛♜♝♞♟♠♣♤♧", ("DejaVuSans", "DejaVuSans-Bold")),
+    "zodiac symbols": ("♈♊♌♍♎♏♑♒♓☿♅♆", ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono")),
+}
+"""By kind: glyphs that nobody reads as a digit, and fonts that have them all; the fonts come with matplotlib."""
+_PHOTOGRAPHS = (
+    "astronaut.png", "camera.png", "chelsea.png", "coffee.png", "hubble_deep_field.jpg", "motorcycle_left.png",
+    "retina.jpg",
+)  # fmt: skip
+"""Without the rocket: a bright bar that stands on a plain sky is a 1 to anyone who sees only its outline."""
+_FONT_PIXELS = 70  # size of single characters
 _CLOTHES = (
     "30,15 45,20 55,20 70,15 95,40 82,50 75,42 75,90 25,90 25,42 18,50 5,40",  # shirt
     "30,8 70,8 78,94 58,94 50,34 42,94 22,94",  # trousers
@@ -64,19 +88,29 @@ def clouds(generator: np.random.Generator) -> Pixels:
     return np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))
 
 
+def _glyph(glyphs: str, fonts: tuple[str, ...], generator: np.random.Generator) -> Pixels:
+    """Return a picture of one of the glyphs in one of the fonts."""
+    return _print(generator.choice(list(glyphs)), _matplotlib_font(generator.choice(fonts)), generator)
+
+
+def kana(generator: np.random.Generator) -> Pixels:
+    """Return a picture of a written kana."""
+    return 255 - write_skeleton(generator.choice(list(KANA.values())), generator)
+
+
 def letters(generator: np.random.Generator) -> Pixels:
     """Return a picture of a printed letter."""
-    return _print(generator.choice(list(_LETTERS)), generator)
+    return _print(generator.choice(list(_LETTERS)), _default_font(_FONT_PIXELS), generator)
 
 
 def signs(generator: np.random.Generator) -> Pixels:
     """Return a picture of a printed sign."""
-    return _print(generator.choice(list(_SIGNS)), generator)
+    return _print(generator.choice(list(_SIGNS)), _default_font(_FONT_PIXELS), generator)
 
 
 def words(generator: np.random.Generator) -> Pixels:
     """Print three to six letters in a row."""
-    return _print("".join(generator.choice(list(_LETTERS), generator.integers(3, 7))), generator, 30)
+    return _print("".join(generator.choice(list(_LETTERS), generator.integers(3, 7))), _default_font(30), generator)
 
 
 def clothes(generator: np.random.Generator) -> Pixels:
@@ -125,17 +159,31 @@ def numbers(generator: np.random.Generator) -> Pixels:
     return 255 - np.concatenate(digits, axis=1)
 
 
-NON_DIGITS: dict[str, tuple[NonDigitGroup, Callable[[np.random.Generator], Pixels]]] = {
-    **{
-        function.__name__.replace("_", " "): ("blank or noise", function)
-        for function in (blank, shaded_paper, uniform_noise, gaussian_noise, specks, clouds)
-    },
-    **{
-        function.__name__: ("unseen class", function)
-        for function in (letters, signs, words, clothes, shapes, scribbles, numbers)
-    },
+_Draw = Callable[[np.random.Generator], Pixels]
+
+
+def _named(group: NonDigitGroup, *functions: _Draw) -> dict[str, tuple[NonDigitGroup, _Draw]]:
+    return {function.__name__.replace("_", " "): (group, function) for function in functions}
+
+
+NON_DIGITS: dict[str, tuple[NonDigitGroup, _Draw]] = {
+    **_named("blank or noise", blank, shaded_paper, uniform_noise, gaussian_noise, specks, clouds),
+    **{name: ("unseen class", partial(_glyph, *glyphs)) for name, glyphs in _GLYPHS.items()},
+    **_named("unseen class", kana, signs, clothes, shapes, scribbles),
+    **_named("seen class", letters, words, numbers),
+    **{Path(file).stem.replace("_", " "): ("natural", partial(draw_crop, file)) for file in _PHOTOGRAPHS},
 }
-"""By name: the group and a function that draws one picture, uint8 `[H, W]`."""
+"""By name: the group and a function that draws one picture, uint8 `[H, W]` or `[H, W, 3]`."""
+
+
+def check_packages() -> None:
+    """Import the packages of the extra `suites`, so that a missing one is reported before a long measurement.
+
+    Raises:
+        ModuleNotFoundError: one is not installed.
+    """
+    for package in ("skimage", "matplotlib"):
+        import_module(package)
 
 
 def _side(generator: np.random.Generator) -> int:
@@ -143,8 +191,19 @@ def _side(generator: np.random.Generator) -> int:
     return int(generator.integers(28, 120))
 
 
-def _print(text: str, generator: np.random.Generator, font_pixels: int = 70) -> Pixels:
-    font = ImageFont.load_default(font_pixels)
+@cache
+def _default_font(pixels: int) -> _Font:
+    return ImageFont.load_default(pixels)
+
+
+@cache
+def _matplotlib_font(name: str) -> _Font:
+    from matplotlib import get_data_path  # not every device has it
+
+    return ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / f"{name}.ttf", _FONT_PIXELS)
+
+
+def _print(text: str, font: _Font, generator: np.random.Generator) -> Pixels:
     left, top, right, bottom = font.getbbox(text)
     picture = Image.new("L", (int(right - left) + 50, int(bottom - top) + 50), 235)
     ImageDraw.Draw(picture).text((25 - left, 25 - top), text, font=font, fill=40)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_edge.evaluation.non_digits import NON_DIGITS, NonDigitGroup
+from mnist_edge.evaluation.non_digits import NON_DIGIT_GROUPS, NON_DIGITS, NonDigitGroup
 from runtime import Prediction
 
 IMAGES_PER_KIND = 200
@@ -17,12 +17,11 @@ DIGITS_REJECTED = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 
 @dataclass(frozen=True)
 class RejectionPoint:
-    """Fractions rejected at one threshold: of digits, of blanks and noise, and of other non-digits."""
+    """Fractions rejected at one threshold: of digits, and of each group of non-digits."""
 
     reject_below: float
     digits: float
-    blank_or_noise: float
-    unseen_class: float
+    non_digits: dict[NonDigitGroup, float]
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class RejectionResult:
 
 
 def non_digit_images(kind: str, images: int = IMAGES_PER_KIND) -> Iterator[NDArray[np.uint8]]:
-    """Draw pictures of one kind, uint8 `[H, W]`; the same pictures on every call."""
+    """Draw pictures of one kind, uint8 `[H, W]` or `[H, W, 3]`; the same pictures on every call."""
     draw = NON_DIGITS[kind][1]
     for index in range(images):
         yield draw(np.random.default_rng((zlib.crc32(kind.encode()), index)))
@@ -46,6 +45,8 @@ def evaluate_rejection(
     predict_batch: Callable[[Iterator[NDArray[np.uint8]]], Sequence[Prediction]],
     digit_plausibilities: NDArray[np.floating],
     reject_below: float,
+    *,
+    on_kind: Callable[[str], None] = lambda _: None,
 ) -> RejectionResult:
     """Measure how many non-digits and how many digits are rejected at several thresholds.
 
@@ -54,8 +55,12 @@ def evaluate_rejection(
             is set only by its picture preparation; the thresholds are applied to the plausibilities here.
         digit_plausibilities: `[N]`, of real digits.
         reject_below: the threshold by default.
+        on_kind: called with each kind's name before it is measured.
     """
-    plausibilities = {kind: _plausibilities(predict_batch(non_digit_images(kind))) for kind in NON_DIGITS}
+    plausibilities: dict[str, NDArray[np.float64]] = {}
+    for kind in NON_DIGITS:
+        on_kind(kind)
+        plausibilities[kind] = _plausibilities(predict_batch(non_digit_images(kind)))
 
     def rejected_fraction(group: NonDigitGroup, threshold: float) -> float:
         return float(np.mean([plausibilities[kind] < threshold for kind in NON_DIGITS if NON_DIGITS[kind][0] == group]))
@@ -64,8 +69,7 @@ def evaluate_rejection(
         return RejectionPoint(
             reject_below=threshold,
             digits=float((digit_plausibilities < threshold).mean()),
-            blank_or_noise=rejected_fraction("blank or noise", threshold),
-            unseen_class=rejected_fraction("unseen class", threshold),
+            non_digits={group: rejected_fraction(group, threshold) for group in NON_DIGIT_GROUPS},
         )
 
     kinds = {kind: float((values < reject_below).mean()) for kind, values in plausibilities.items()}

@@ -20,6 +20,7 @@ from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
 from mnist_edge.errors import ArtifactError, CalibrationError, CheckFailedError
 from mnist_edge.evaluation.metrics import ConfidenceEvaluation, Evaluation
+from mnist_edge.evaluation.non_digits import NonDigitGroup
 from mnist_edge.evaluation.rejection import RejectionPoint, RejectionResult
 from mnist_edge.evaluation.robustness import Group, RobustnessResult
 from mnist_edge.evaluation.styles import StyleShares, StylesResult
@@ -30,6 +31,12 @@ from tests.conftest import Run
 
 MODELS = ["v1", "v2"]
 GROUPS: tuple[Group, ...] = ("photograph", "corruption")
+NON_DIGITS: dict[NonDigitGroup, float] = {
+    "blank or noise": 0.9,
+    "unseen class": 0.6,
+    "seen class": 0.7,
+    "natural": 0.8,
+}
 CONFIDENCE = ConfidenceEvaluation(expected_calibration_error=0.0, rejected=0.0)
 
 
@@ -162,7 +169,7 @@ def test_suite_results_are_recorded_beside_the_accuracy(copied: Path) -> None:
         RobustnessResult("corruption", "fog", images=10, correct=5, rejected=1),
     ]
     record_robustness(model, shown)
-    own = RejectionPoint(reject_below=0.7, digits=0.1, blank_or_noise=0.9, unseen_class=0.6)
+    own = RejectionPoint(reject_below=0.7, digits=0.1, non_digits=NON_DIGITS)
     record_rejection(model, RejectionResult(10, {"blank": 1.0, "words": 0.4, "signs": 0.2}, own, (own,)))
     styles = {"0, plain": StyleShares(0.9, 0.0), "1, flag": StyleShares(0.7, 0.1)}
     record_styles(model, StylesResult(10, StyleShares(0.8, 0.05), styles))
@@ -174,7 +181,7 @@ def test_suite_results_are_recorded_beside_the_accuracy(copied: Path) -> None:
         "means": {"photograph": pytest.approx(0.8), "corruption": 0.5},
         "kinds": {"photograph, shadow": 0.9, "photograph, fine pen": 0.7, "corruption, fog": 0.5},
     }
-    point = {"reject_below": 0.7, "digits": 0.1, "blank_or_noise": 0.9, "unseen_class": 0.6}
+    point = {"reject_below": 0.7, "digits": 0.1, "non_digits": NON_DIGITS}
     kinds = {"blank": 1.0, "words": 0.4, "signs": 0.2}
     assert entry["rejection"] == {"images_per_kind": 10, "kinds": kinds, "own": point, "curve": [point]}
     shares = {"0, plain": {"accuracy": 0.9, "rejected": 0.0}, "1, flag": {"accuracy": 0.7, "rejected": 0.1}}
@@ -185,8 +192,8 @@ def test_suite_results_are_recorded_beside_the_accuracy(copied: Path) -> None:
     assert "renders 10 test images as each kind of photograph and corruption." in card
     assert "accuracy is 80.00% on photographs and 50.00% on corruptions." in card
     assert "| corruption, fog | 50.0% |\n| photograph, fine pen | 70.0% |\n| photograph, shadow | 90.0% |" in card
-    assert "rejects 90.0% of blank and noisy ones and 60.0% of those" in card
-    assert "The lowest rates: signs 20%, words 40%, blank 100%." in card
+    assert "90.0% of blank and noisy ones, 60.0% of classes that training\ndoes not show, 70.0% of other" in card
+    assert "and 80.0% of parts of photographs. The lowest rates:\nsigns 20%, words 40%, blank 100%." in card
     assert "Of digits drawn in 2 styles of handwriting" in card
     assert "reads 80.0% and rejects 5.0%.\nThe worst styles:" in card
     assert "| 1, flag | 70.0% |\n| 0, plain | 90.0% |" in card
@@ -201,7 +208,7 @@ def test_a_suite_may_be_recorded_without_an_accuracy(copied: Path, suite: str) -
     elif suite == "styles":
         record_styles(model, StylesResult(10, StyleShares(0.9, 0.0), {"1, flag": StyleShares(0.9, 0.0)}))
     else:
-        own = RejectionPoint(reject_below=0.7, digits=0.1, blank_or_noise=0.9, unseen_class=0.6)
+        own = RejectionPoint(reject_below=0.7, digits=0.1, non_digits=NON_DIGITS)
         record_rejection(model, RejectionResult(10, {"blank": 1.0}, own, ()))
     entry = json.loads((copied / "v2" / "manifest.json").read_text())["accuracy"][model.name]
     assert entry.keys() == {suite, "sha256"}

@@ -104,9 +104,10 @@ def test_figures_are_those_of_the_readings(monkeypatch: pytest.MonkeyPatch, tmp_
     oblong = {kind: np.mean([len(each) != each.shape[1] for each in non_digit_images(kind, 10)]) for kind in NON_DIGITS}
     assert three.refused_non_digits == oblong
     assert {0.0, 1.0} <= set(oblong.values())
-    unseen = [share for kind, share in oblong.items() if NON_DIGITS[kind][0] == "unseen class"]
-    assert three.refused("unseen class") == pytest.approx(np.mean(unseen))
-    assert (nothing.accuracy("photograph"), nothing.refused_digits, nothing.refused("blank or noise")) == (0, 1, 1)
+    for is_noise in (True, False):
+        shares = [share for kind, share in oblong.items() if (NON_DIGITS[kind][0] == "blank or noise") == is_noise]
+        assert three.refused(blank_or_noise=is_noise) == pytest.approx(np.mean(shares))
+    assert (nothing.accuracy("photograph"), nothing.refused_digits, nothing.refused(blank_or_noise=True)) == (0, 1, 1)
     assert three.milliseconds[SMALL].low >= SLEEP_SECONDS * 1e3
     assert set(three.milliseconds) == set(SIZES)
     assert three.cold_start_seconds.low > 0.01
