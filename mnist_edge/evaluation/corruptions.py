@@ -1,4 +1,4 @@
-"""Corruptions of 28×28 digits: geometry, noise, blur, light and overdrawn lines.
+"""Corruptions of 28×28 digits: geometry, noise, blur, light, outlines, spatter and overdrawn lines.
 
 The kinds follow N. Mu and J. Gilmer, "MNIST-C: A Robustness Benchmark for Computer Vision", 2019. This is
 an independent implementation, and its strengths differ from theirs.
@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from mnist_edge.data.drawing import Pixels, to_uint8
 
 _SIZE = 28
+_FINE = 4  # samples per pixel, in each direction, of what is drawn
 
 
 def _affine(pixels: Pixels, matrix: NDArray[np.float64], shift: tuple[float, float] = (0.0, 0.0)) -> Pixels:
@@ -92,6 +93,34 @@ def fog(pixels: Pixels, generator: np.random.Generator) -> Pixels:
     return to_uint8(pixels * (1 - thickness) + 255 * thickness * clouds)
 
 
+def outline(pixels: Pixels, generator: np.random.Generator) -> Pixels:
+    """Leave only the contours of the strokes, as lines of about one pixel, as a detector of edges does."""
+    large = Image.fromarray(pixels).resize((_FINE * _SIZE,) * 2, Image.Resampling.BICUBIC)
+    level = 255 * generator.uniform(0.35, 0.6)
+    mask = Image.fromarray(to_uint8(255.0 * (np.asarray(large.filter(ImageFilter.GaussianBlur(2))) > level)))
+    outer = np.asarray(mask.filter(ImageFilter.MaxFilter(int(generator.choice([3, 5])))))
+    inner = np.asarray(mask.filter(ImageFilter.MinFilter(5)))
+    return np.asarray(Image.fromarray(outer - inner).reduce(_FINE))
+
+
+def spatter(pixels: Pixels, generator: np.random.Generator) -> Pixels:
+    """Spatter ink and dirt: 8 to 20 spots of 0.4 to 2.2 pixels in radius, of which every third lies on the digit."""
+    layer = Image.new("L", (_FINE * _SIZE,) * 2)
+    pen = ImageDraw.Draw(layer)
+    ink = np.argwhere(pixels > 128)
+    for index in range(int(generator.integers(8, 21))):
+        place = generator.uniform(1, _SIZE - 1, 2)
+        if index % 3 == 0 and len(ink):
+            place = ink[generator.integers(len(ink)), ::-1] + generator.uniform(-1, 2, 2)
+        radius = 0.4 * (2.2 / 0.4) ** (generator.random() ** 2)  # small spots are the most frequent
+        angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+        edge = radius * generator.uniform(0.7, 1.3, len(angles))[:, None]
+        corners = (place + edge * np.stack([np.cos(angles), np.sin(angles)], 1)) * _FINE
+        pen.polygon(corners.ravel().tolist(), fill=int(generator.integers(110, 256)))
+    lighter: Pixels = np.maximum(pixels, np.asarray(layer.reduce(_FINE)))
+    return lighter
+
+
 def stripe(pixels: Pixels, generator: np.random.Generator) -> Pixels:
     """Invert a band of 3 to 5 columns near the left or right edge."""
     width = int(generator.integers(3, 6))
@@ -126,7 +155,7 @@ CORRUPTIONS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
         rotation, shear, scale, translation,
         gaussian_noise, shot_noise, impulse_noise,
         gaussian_blur, motion_blur, brightness, fog,
-        stripe, dotted_line, zigzag,
+        outline, spatter, stripe, dotted_line, zigzag,
     )
 }  # fmt: skip
 """By name: functions from uint8 `[28, 28]` to uint8 `[28, 28]`; the generator decides on the strength."""

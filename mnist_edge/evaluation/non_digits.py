@@ -1,9 +1,9 @@
 """Pictures of non-digits, in groups: blanks and noise, classes that training shows and others, parts of photographs.
 
-Training draws its outliers by other code, in `mnist_edge/data/outliers.py`. The unseen classes that come nearest to them
-are clothes, shapes and scribbles, which resemble its random polygons, blobs and tangles of strokes, and the Greek alpha
-and epsilon, which resemble two of its mathematical signs. Of the seen classes, letters and words are in another font here,
-and numbers of other digits.
+Training draws its outliers by other code, in `mnist_edge/data/outliers.py`. Of the unseen classes these come nearest to
+them: clothes, shapes and scribbles, which resemble its random polygons, blobs and tangles of strokes, and the Greek alpha
+and epsilon, which resemble two of its mathematical signs. Of the seen classes, letters and words are in another font
+here, and numbers have other digits.
 """
 
 from collections.abc import Callable

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
@@ -26,6 +27,29 @@ def test_each_kind_changes_the_digit_and_is_reproducible(group: Group, kind: str
         assert np.array_equal(picture, again)
         assert picture.shape == (28, 28) if group == "corruption" else picture.shape[2:] == (3,)
         assert not np.array_equal(picture, digit)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_outline_follows_the_edge_of_a_square(seed: int) -> None:
+    square = np.zeros((28, 28), np.uint8)
+    square[8:20, 8:20] = 255
+    outline = CORRUPTIONS["outline"](square, np.random.default_rng(seed))
+    assert outline[10:18, 10:18].max() == outline[:6].max() == outline[:, 22:].max() == 0
+    assert np.maximum(outline[7, 8:20], outline[8, 8:20]).min() > 100
+    assert np.maximum(outline[8:20, 19], outline[8:20, 20]).min() > 100
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_spatter_adds_separate_spots_and_erases_nothing(seed: int) -> None:
+    line = np.zeros((28, 28), np.uint8)
+    line[14, 2:26] = 255
+    added = CORRUPTIONS["spatter"](line, np.random.default_rng(seed)).astype(int) - line
+    assert added.min() >= 0
+    spots, count = ndimage.label(added > 40)
+    assert count >= 4
+    assert np.bincount(spots.ravel())[1:].max() < 60
+    assert added[[13, 15]].any()  # some touch the line
+    assert CORRUPTIONS["spatter"](0 * line, np.random.default_rng(seed)).any()
 
 
 def test_suite_contains_all_photographs_and_corruptions() -> None:
