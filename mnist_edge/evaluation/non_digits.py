@@ -1,9 +1,9 @@
 """Pictures of non-digits, in groups: blanks and noise, classes that training shows and others, parts of photographs.
 
-Training draws its outliers by other code, in `mnist_edge/data/outliers.py`. Of the unseen classes these come nearest to
-them: clothes, shapes and scribbles, which resemble its random polygons, blobs and tangles of strokes, and the Greek alpha
-and epsilon, which resemble two of its mathematical signs. Of the seen classes, letters and words are in another font
-here, and numbers have other digits.
+Training draws its outliers by other code, in `mnist_edge/data/outliers`. Of the unseen classes these come nearest to
+them: clothes, shapes and scribbles, which resemble its random polygons, blobs and tangles of strokes, and the Greek
+alpha and epsilon, which resemble two of its mathematical signs. Of the seen classes, letters and words are in another
+font here, and numbers have other digits.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mnist_edge.data.crops import draw_crop
 from mnist_edge.data.drawing import Pixels, draw_digit, to_uint8
+from mnist_edge.data.fonts import load_font
 from mnist_edge.data.handwriting import write_skeleton
 from mnist_edge.evaluation.kana import KANA
 
@@ -90,7 +91,7 @@ def clouds(generator: np.random.Generator) -> Pixels:
 
 def _glyph(glyphs: str, fonts: tuple[str, ...], generator: np.random.Generator) -> Pixels:
     """Return a picture of one of the glyphs in one of the fonts."""
-    return _print(generator.choice(list(glyphs)), _matplotlib_font(generator.choice(fonts)), generator)
+    return _print(generator.choice(list(glyphs)), load_font(generator.choice(fonts), _FONT_PIXELS), generator)
 
 
 def kana(generator: np.random.Generator) -> Pixels:
@@ -194,13 +195,6 @@ def _side(generator: np.random.Generator) -> int:
 @cache
 def _default_font(pixels: int) -> _Font:
     return ImageFont.load_default(pixels)
-
-
-@cache
-def _matplotlib_font(name: str) -> _Font:
-    from matplotlib import get_data_path  # not every device has it
-
-    return ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / f"{name}.ttf", _FONT_PIXELS)
 
 
 def _print(text: str, font: _Font, generator: np.random.Generator) -> Pixels:

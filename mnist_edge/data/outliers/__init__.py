@@ -1,0 +1,56 @@
+"""Draw pictures that show no digit, for training and for choosing settings.
+
+    glyphs      letters and signs in the fonts that come with matplotlib, distorted as handwriting is; lines of text
+    doodles     strokes at random, closed shapes, spirals
+    spoiled     digits that touch, are crossed out or cut in half
+    surfaces    textures, noise, light, things that hide each other
+
+What a person would read as a digit is left out: S with a caron is a 5, an inverted T a 1 with a foot. None of the kinds
+is among those of the rejection suite that count as unseen, see `mnist_edge/evaluation/non_digits.py`.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from mnist_edge.data.crops import draw_crop
+from mnist_edge.data.drawing import Pixels
+from mnist_edge.data.outliers import doodles, glyphs, spoiled, surfaces
+
+Role = Literal["training", "choice"]
+_Draw = Callable[[np.random.Generator], Pixels]
+
+_CROPPED = ("brick.png", "cell.png", "coins.png", "grass.png", "gravel.png", "ihc.png", "moon.png")
+"""Textures and microscopy that come with scikit-image. The rejection suite has others."""
+
+
+def texture_crops(generator: np.random.Generator) -> Pixels:
+    """Cut a square out of a picture of a texture or of microscopy, in grey."""
+    crop = draw_crop(_CROPPED[generator.integers(len(_CROPPED))], generator)
+    return np.asarray(Image.fromarray(crop).convert("L"))
+
+
+def _named(role: Role, *functions: _Draw) -> dict[str, tuple[Role, _Draw]]:
+    return {function.__name__.replace("_", " "): (role, function) for function in functions}
+
+
+OUTLIERS: dict[str, tuple[Role, _Draw]] = {
+    "Latin letters": ("training", partial(glyphs.glyph, glyphs.LATIN, glyphs.FONTS)),
+    "Cyrillic letters": ("training", partial(glyphs.glyph, glyphs.CYRILLIC, glyphs.WIDE_FONTS)),
+    "mathematical signs": ("training", partial(glyphs.glyph, glyphs.MATHEMATICAL, glyphs.WIDE_FONTS[:2])),
+    **_named(
+        "training",
+        doodles.strokes, spoiled.touching_digits, spoiled.crossed_out_digits, spoiled.halved_digits,
+        surfaces.textures, surfaces.smooth_noise, surfaces.gradients, doodles.blobs, surfaces.dead_leaves,
+        glyphs.text_lines,
+    ),
+    "Armenian letters": ("choice", partial(glyphs.glyph, glyphs.ARMENIAN, glyphs.WIDE_FONTS)),
+    "Tifinagh letters": ("choice", partial(glyphs.glyph, glyphs.TIFINAGH, glyphs.WIDE_FONTS[:1])),
+    "arrows": ("choice", partial(glyphs.glyph, glyphs.ARROWS, glyphs.WIDE_FONTS[:2])),
+    "dingbats": ("choice", partial(glyphs.glyph, glyphs.DINGBATS, glyphs.WIDE_FONTS[:1])),
+    **_named("choice", doodles.spirals, texture_crops),
+}  # fmt: skip
+"""By name: whether training uses the kind, and a function that draws one picture, uint8 `[H, W]`."""
