@@ -1,9 +1,11 @@
 """Draw pictures that show no digit, for training and for choosing settings.
 
-    glyphs      letters and signs in the fonts that come with matplotlib, distorted as handwriting is; lines of text
-    doodles     strokes at random, closed shapes, spirals
-    spoiled     digits that touch, are crossed out or cut in half
-    surfaces    textures, noise, light, things that hide each other
+    glyphs       letters and signs in the fonts that come with matplotlib, distorted as handwriting is; words, lines
+    written      letters written by hand, characters of scripts that do not exist
+    doodles      strokes at random, closed shapes, spirals
+    silhouettes  outlines of things
+    spoiled      digits that touch, are crossed out or cut in half
+    surfaces     textures, noise, light, things that hide each other
 
 What a person would read as a digit is left out: S with a caron is a 5, an inverted T a 1 with a foot. None of the kinds
 is among those of the rejection suite that count as unseen, see `mnist_edge/evaluation/non_digits.py`.
@@ -18,7 +20,7 @@ from PIL import Image
 
 from mnist_edge.data.crops import draw_crop
 from mnist_edge.data.drawing import Pixels
-from mnist_edge.data.outliers import doodles, glyphs, spoiled, surfaces
+from mnist_edge.data.outliers import doodles, glyphs, silhouettes, spoiled, surfaces, written
 
 Role = Literal["training", "choice"]
 _Draw = Callable[[np.random.Generator], Pixels]
@@ -39,18 +41,22 @@ def _named(role: Role, *functions: _Draw) -> dict[str, tuple[Role, _Draw]]:
 
 OUTLIERS: dict[str, tuple[Role, _Draw]] = {
     "Latin letters": ("training", partial(glyphs.glyph, glyphs.LATIN, glyphs.FONTS)),
+    "extended Latin letters": ("training", partial(glyphs.glyph, glyphs.EXTENDED_LATIN, glyphs.WIDE_FONTS)),
     "Cyrillic letters": ("training", partial(glyphs.glyph, glyphs.CYRILLIC, glyphs.WIDE_FONTS)),
-    "mathematical signs": ("training", partial(glyphs.glyph, glyphs.MATHEMATICAL, glyphs.WIDE_FONTS[:2])),
+    "Hebrew and Arabic letters": ("training", partial(glyphs.glyph, glyphs.HEBREW_AND_ARABIC, glyphs.WIDE_FONTS[:2])),
+    "mathematical signs": ("training", partial(glyphs.glyph, glyphs.MATHEMATICAL, glyphs.SIGN_FONTS)),
+    "pictograms": ("training", partial(glyphs.glyph, glyphs.PICTOGRAMS, glyphs.WIDE_FONTS[:2])),
     **_named(
         "training",
-        doodles.strokes, spoiled.touching_digits, spoiled.crossed_out_digits, spoiled.halved_digits,
-        surfaces.textures, surfaces.smooth_noise, surfaces.gradients, doodles.blobs, surfaces.dead_leaves,
+        written.written_letters, written.invented_characters, doodles.strokes, spoiled.touching_digits,
+        spoiled.crossed_out_digits, spoiled.halved_digits, surfaces.textures, surfaces.smooth_noise,
+        surfaces.gradients, doodles.blobs, silhouettes.silhouettes, surfaces.dead_leaves, glyphs.words,
         glyphs.text_lines,
     ),
     "Armenian letters": ("choice", partial(glyphs.glyph, glyphs.ARMENIAN, glyphs.WIDE_FONTS)),
     "Tifinagh letters": ("choice", partial(glyphs.glyph, glyphs.TIFINAGH, glyphs.WIDE_FONTS[:1])),
     "arrows": ("choice", partial(glyphs.glyph, glyphs.ARROWS, glyphs.WIDE_FONTS[:2])),
     "dingbats": ("choice", partial(glyphs.glyph, glyphs.DINGBATS, glyphs.WIDE_FONTS[:1])),
-    **_named("choice", doodles.spirals, texture_crops),
+    **_named("choice", doodles.spirals, silhouettes.furniture, texture_crops),
 }  # fmt: skip
 """By name: whether training uses the kind, and a function that draws one picture, uint8 `[H, W]`."""

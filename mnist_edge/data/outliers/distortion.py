@@ -1,18 +1,21 @@
 """What tells handwriting from print: slant, bends, strokes of another width."""
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from mnist_edge.data.drawing import Pixels
+
+_FADED = [level // 2 for level in range(256)]
 
 
 def distort_by_hand(picture: Image.Image, generator: np.random.Generator, strength: float = 1.0) -> Pixels:
     """Distort a picture of bright ink as handwriting is: slanted, bent, with strokes of another width."""
     width, height = picture.size
     if generator.random() < 0.3:
-        size = int(generator.choice([3, 5]))
-        is_thicker = generator.random() < 0.6
-        picture = picture.filter(ImageFilter.MaxFilter(size) if is_thicker else ImageFilter.MinFilter(3))
+        if generator.random() < 0.6:
+            picture = picture.filter(ImageFilter.MaxFilter(3))
+        else:  # thin lines fade, but do not break
+            picture = ImageChops.lighter(picture.filter(ImageFilter.MinFilter(3)), picture.point(_FADED))
     cells = np.mgrid[0:5, 0:5].transpose(1, 2, 0)[..., ::-1] / 4  # x, y
     middle = cells - 0.5
     slant, angle = generator.normal(0, 0.15), generator.normal(0, 0.1)

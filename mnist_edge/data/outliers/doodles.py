@@ -8,33 +8,39 @@ from mnist_edge.data.drawing import Pixels
 from mnist_edge.data.handwriting import SIDE
 from mnist_edge.data.outliers.distortion import distort_by_hand
 
-_LEAST_WIDTH = 0.45  # of a filled shape's length, by standard deviations
+_LEAST_WIDTH = 0.6  # of a filled shape's length, by standard deviations; the preparation makes bars thinner
+_LEAST_SPREAD = 0.3  # of strokes, across their main direction and as a share of that along it
 _MOST_ROUNDNESS = 0.5  # of an outline: 1 for an ellipse, 0.79 for a rectangle, 0.6 for a triangle
 
 Points = NDArray[np.float64]
 
 
 def strokes(generator: np.random.Generator) -> Pixels:
-    """Draw strokes at random: straight or curved ones, a zigzag, lines through a point, or tangles."""
+    """Draw strokes at random: straight or curved ones, zigzags, lines through a point, or tangles."""
+    # With fewer strokes, many would be a digit.
+    stroke, least, most = (
+        (_straight, 4, 7), (_curved, 3, 7), (_zigzag, 1, 3), (_ray, 4, 7), (_walk, 3, 7),
+    )[generator.integers(5)]  # fmt: skip
+    lines = [stroke(generator) for _ in range(generator.integers(least, most, endpoint=True))]
+    while _spread(lines) < _LEAST_SPREAD:
+        lines = [stroke(generator) for _ in lines]
     picture = Image.new("L", (SIDE, SIDE))
     pen, pen_width = ImageDraw.Draw(picture), int(generator.integers(2, 9))
-    stroke = (_straight, _curved, _zigzag, _ray, _walk)[generator.integers(5)]
-    count = int(generator.integers(2 if stroke is _curved else 4, 8))
-    center = generator.uniform(25, 55, 2)
-    for index in range(count):
-        points = stroke(center, generator)
+    for points in lines:
         pen.line(points.ravel().tolist(), fill=255, width=pen_width, joint="curve")
-        # One or two walks would often be a 1, a 5, an 8 or a 0.
-        if (stroke is _zigzag or (stroke is _walk and index > 1)) and generator.random() < 0.7:
-            break
     return np.asarray(picture)
 
 
-def _straight(_center: Points, generator: np.random.Generator) -> Points:
+def _spread(lines: list[Points]) -> float:
+    narrow, long = np.linalg.eigvalsh(np.cov(np.concatenate(lines).T))
+    return float(np.sqrt(max(narrow, 0) / long))
+
+
+def _straight(generator: np.random.Generator) -> Points:
     return generator.uniform(10, 70, (2, 2))
 
 
-def _curved(_center: Points, generator: np.random.Generator) -> Points:
+def _curved(generator: np.random.Generator) -> Points:
     """Return points along a Bézier curve, whose middle is swung out by a fifth."""
     corners = generator.uniform(8, 72, (4, 2))
     t = np.linspace(0, 1, 24)[:, None]
@@ -43,22 +49,23 @@ def _curved(_center: Points, generator: np.random.Generator) -> Points:
     return points
 
 
-def _zigzag(center: Points, generator: np.random.Generator) -> Points:
-    turns = int(generator.integers(5, 10))
+def _zigzag(generator: np.random.Generator) -> Points:
+    turns = int(generator.integers(7, 12))  # with five, it is a 3
     along = np.linspace(10, 70, turns)
-    points = np.stack([along, center[1] + generator.uniform(8, 28) * (-1) ** np.arange(turns)], 1)
+    points = np.stack([along, generator.uniform(25, 55) + generator.uniform(8, 28) * (-1) ** np.arange(turns)], 1)
     points += generator.normal(0, 3, points.shape)
     return points[:, ::-1] if generator.random() < 0.5 else points
 
 
-def _ray(center: Points, generator: np.random.Generator) -> Points:
-    """Return the ends of a line through the center; several make a star."""
+def _ray(generator: np.random.Generator) -> Points:
+    """Return the ends of a line through the middle; several make a star."""
+    center = np.full(2, SIDE / 2)
     angle, length = generator.uniform(0, 2 * np.pi), generator.uniform(12, 35)
     tip = np.array([np.cos(angle), np.sin(angle)]) * length
     return np.array([center - tip * generator.uniform(0, 1), center + tip])
 
 
-def _walk(_center: Points, generator: np.random.Generator) -> Points:
+def _walk(generator: np.random.Generator) -> Points:
     """Return a random walk with momentum."""
     turns = generator.normal(0, 0.5, 90).cumsum() * 0.6
     points = np.stack([np.cos(turns), np.sin(turns)], 1).cumsum(axis=0)
@@ -73,7 +80,7 @@ def blobs(generator: np.random.Generator) -> Pixels:
     for _ in range(int(generator.integers(1, 4))):
         is_filled = generator.random() < 0.65
         points = _closed_shape(is_filled, generator)
-        while _resembles_digit(points, is_filled):
+        while resembles_digit(points, is_filled):
             points = _closed_shape(is_filled, generator)
         outline = points.ravel().tolist()
         if is_filled:
@@ -98,7 +105,7 @@ def _closed_shape(is_filled: bool, generator: np.random.Generator) -> Points:
     return center + np.stack([np.cos(angles), np.sin(angles)], 1) * radii[:, None] * stretch
 
 
-def _resembles_digit(points: Points, is_filled: bool) -> bool:
+def resembles_digit(points: Points, is_filled: bool) -> bool:
     """Return whether a closed shape is slender, which makes it a 1 if filled, or an oval, which is a 0 if outlined."""
     variances, axes = np.linalg.eigh(np.cov(points.T))  # the smaller one first
     if is_filled:

@@ -36,12 +36,15 @@ def smooth_noise(generator: np.random.Generator) -> Pixels:
 
 
 def gradients(generator: np.random.Generator) -> Pixels:
-    """Draw light that changes from side to side or around spots, with a few soft edges."""
+    """Draw light that changes from side to side, and several spots with soft edges.
+
+    One spot alone, or light that comes and goes, is a bar once it is prepared: a 1.
+    """
     y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
-    levels = 128 + 100 * np.sin(generator.normal(0, 1.5) * x + generator.normal(0, 1.5) * y + generator.uniform(0, 6))
-    for _ in range(int(generator.integers(0, 5))):
+    levels = 128 + generator.normal(0, 25) * x + generator.normal(0, 25) * y
+    for _ in range(int(generator.integers(3, 8))):
         place, radius = generator.uniform(-0.9, 0.9, 2), generator.uniform(0.1, 0.6)
-        distance = np.hypot(x - place[0], (y - place[1]) * generator.uniform(0.5, 2)) / radius
+        distance = np.hypot(x - place[0], (y - place[1]) * generator.uniform(0.9, 2)) / radius
         levels += generator.normal(0, 120) / (1 + np.exp((distance - 1) * generator.uniform(2, 15)).clip(0, 1e9))
     return to_uint8(levels + generator.normal(0, generator.uniform(0, 6), levels.shape))
 

@@ -12,14 +12,16 @@ from PIL import Image, ImageDraw
 
 from mnist_edge.data.drawing import Pixels
 from mnist_edge.data.fonts import load_font
-from mnist_edge.data.outliers import OUTLIERS, doodles, glyphs
+from mnist_edge.data.outliers import OUTLIERS, doodles, glyphs, spoiled
 from mnist_edge.evaluation import non_digits
 from mnist_edge.evaluation.non_digits import NON_DIGITS
+from runtime import Predictor
 
 SCRIPTS: dict[str, tuple[str, tuple[str, ...]]] = {
     kind: draw.args for kind, (_, draw) in OUTLIERS.items() if isinstance(draw, partial) and draw.func is glyphs.glyph
 }
 """By kind: glyphs and fonts."""
+STROKES = ("strokes", "blobs", "silhouettes", "invented characters", "halved digits", "crossed out digits", "spirals")
 
 
 @pytest.mark.parametrize("kind", OUTLIERS)
@@ -62,9 +64,18 @@ def test_letters_of_two_scripts_may_share_a_shape() -> None:
     assert shape("Ω") != shape("A")
 
 
-@pytest.mark.parametrize("kind", ["strokes", "blobs", "halved digits", "crossed out digits", "spirals"])
+@pytest.mark.parametrize("kind", STROKES)
 def test_no_drawing_is_a_single_straight_line(kind: str) -> None:
     assert min(slenderness(OUTLIERS[kind][1](np.random.default_rng(seed))) for seed in range(200)) > 0.12
+
+
+@pytest.mark.parametrize("kind", ["gradients", "halved digits"])
+def test_no_kind_is_a_bar_once_it_is_prepared(kind: str) -> None:
+    predictor = Predictor()
+    prepared = [predictor.prepare(OUTLIERS[kind][1](np.random.default_rng(seed))) for seed in range(400)]
+    passed = [digit for digit, reason in prepared if reason is None]
+    assert len(passed) > 20
+    assert min(slenderness(digit) for digit in passed) > 0.25
 
 
 def test_a_straight_line_is_slender() -> None:
@@ -73,20 +84,30 @@ def test_a_straight_line_is_slender() -> None:
     assert slenderness(np.asarray(picture)) < 0.12
 
 
-@pytest.mark.parametrize("width", [0.5, 1.0])
+@pytest.mark.parametrize("width", [0.7, 1.0])
 @pytest.mark.parametrize(("inner_radius", "is_oval"), [(1.0, True), (0.35, False)])
 def test_oval_outlines_are_not_drawn_but_stars_are(width: float, inner_radius: float, is_oval: bool) -> None:
     angles = np.linspace(0, 2 * np.pi, 14, endpoint=False)
     radii = np.tile([1.0, inner_radius], 7)
     points = np.stack([width * radii * np.cos(angles), radii * np.sin(angles)], 1)
-    assert doodles._resembles_digit(points, is_filled=False) == is_oval
-    assert not doodles._resembles_digit(points, is_filled=True)
+    assert doodles.resembles_digit(points, is_filled=False) == is_oval
+    assert not doodles.resembles_digit(points, is_filled=True)
+
+
+@pytest.mark.parametrize("overlap", [1, 4])
+def test_two_digits_side_by_side_touch_where_they_are_closest(overlap: int) -> None:
+    left, right = np.zeros((2, 20, 30), np.uint8)
+    left[:, 10:14] = right[:, 12:16] = 255
+    left[6, 10:18] = 255
+    both = spoiled._side_by_side(left, right, overlap)
+    assert np.flatnonzero(both[6]).tolist() == list(range(10, 18 - overlap + 4))
+    assert np.flatnonzero(both[0]).tolist() == [*range(10, 14), *range(18 - overlap, 22 - overlap)]
 
 
 def test_filled_bars_are_not_drawn() -> None:
     bar = np.array([(0.0, 0.0), (2.0, 0.0), (2.0, 8.0), (1.0, 9.0), (0.0, 8.0)])
-    assert doodles._resembles_digit(bar, is_filled=True)
-    assert not doodles._resembles_digit(bar * (3, 1), is_filled=True)
+    assert doodles.resembles_digit(bar, is_filled=True)
+    assert not doodles.resembles_digit(bar * (3, 1), is_filled=True)
 
 
 def characters(font: str) -> dict[int, str]:
