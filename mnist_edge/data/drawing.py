@@ -1,4 +1,4 @@
-"""Draw digits and letters: test input that needs no data set, golden images, sample pictures and outliers.
+"""Draw digits: test input that needs no data set, golden images and sample pictures.
 
 Each is a skeleton of line segments that is jittered, slanted, scaled and moved at random and then drawn with a round
 pen of random width. The digits are legible but do not imitate handwriting.
@@ -38,34 +38,6 @@ DIGIT_STROKES: tuple[tuple[list[Point], ...], ...] = (
 )
 """Each digit's strokes as points (x, y), x to the right and y down, in a field from -1 to 1 in height."""
 
-# Letters that do not resemble a digit, as strokes in the same field.
-_LETTER_STROKES: dict[str, tuple[list[Point], ...]] = {
-    "A": ([(-0.6, 1.0), (0.0, -1.0), (0.6, 1.0)], [(-0.35, 0.2), (0.35, 0.2)]),
-    "E": ([(0.55, -1.0), (-0.5, -1.0), (-0.5, 1.0), (0.55, 1.0)], [(-0.5, 0.0), (0.4, 0.0)]),
-    "F": ([(0.55, -1.0), (-0.5, -1.0), (-0.5, 1.0)], [(-0.5, 0.0), (0.4, 0.0)]),
-    "H": ([(-0.55, -1.0), (-0.55, 1.0)], [(0.55, -1.0), (0.55, 1.0)], [(-0.55, 0.0), (0.55, 0.0)]),
-    "K": ([(-0.5, -1.0), (-0.5, 1.0)], [(0.55, -1.0), (-0.5, 0.1), (0.6, 1.0)]),
-    "M": ([(-0.7, 1.0), (-0.6, -1.0), (0.0, 0.3), (0.6, -1.0), (0.7, 1.0)],),
-    "N": ([(-0.55, 1.0), (-0.55, -1.0), (0.55, 1.0), (0.55, -1.0)],),
-    "P": ([(-0.5, 1.0), (-0.5, -1.0), *_arc((-0.1, -0.45), (0.6, 0.5), -90, 90), (-0.5, 0.05)],),
-    "R": ([(-0.5, 1.0), (-0.5, -1.0), *_arc((-0.1, -0.45), (0.6, 0.5), -90, 90), (-0.4, 0.05), (0.6, 1.0)],),
-    "T": ([(-0.7, -1.0), (0.7, -1.0)], [(0.0, -1.0), (0.0, 1.0)]),
-    "U": ([(-0.55, -1.0), *reversed(_arc((0.0, 0.4), (0.55, 0.6), 0, 180)), (0.55, -1.0)],),
-    "W": ([(-0.8, -1.0), (-0.4, 1.0), (0.0, -0.3), (0.4, 1.0), (0.8, -1.0)],),
-    "X": ([(-0.6, -1.0), (0.6, 1.0)], [(0.6, -1.0), (-0.6, 1.0)]),
-    "a": ([*_arc((-0.05, 0.3), (0.5, 0.6), -20, -330), (0.45, -0.4), (0.45, 1.0), (0.65, 1.0)],),
-    "d": ([*_arc((-0.1, 0.45), (0.5, 0.55), -20, -330), (0.4, -1.0), (0.4, 1.0)],),
-    "e": ([(-0.5, 0.2), (0.5, 0.2), *_arc((0.0, 0.2), (0.55, 0.75), 0, -310)],),
-    "h": ([(-0.5, -1.0), (-0.5, 1.0)], [(-0.5, 0.2), *_arc((0.0, 0.2), (0.5, 0.5), 180, 360), (0.5, 1.0)]),
-    "m": (
-        [(-0.9, -0.4), (-0.9, 1.0)],
-        [(-0.9, 0.1), *_arc((-0.45, 0.1), (0.45, 0.5), 180, 360), (0.0, 1.0)],
-        [(0.0, 0.1), *_arc((0.45, 0.1), (0.45, 0.5), 180, 360), (0.9, 1.0)],
-    ),
-    "n": ([(-0.5, -0.5), (-0.5, 1.0)], [(-0.5, 0.2), *_arc((0.0, 0.2), (0.5, 0.6), 180, 360), (0.5, 1.0)]),
-    "w": ([(-0.8, -0.5), (-0.4, 0.9), (0.0, -0.2), (0.4, 0.9), (0.8, -0.5)],),
-}
-
 
 def to_uint8(levels: NDArray[np.floating]) -> Pixels:
     """Round grey or color levels to 0..255, clipping those outside."""
@@ -83,13 +55,6 @@ def draw_digits(count: int, seed: int = 0) -> Split:
     labels = (np.arange(count) % DIGITS).astype(np.uint8)
     images = np.array([draw_digit(int(label), generator) for label in labels], np.uint8)
     return Split(images.reshape(-1, IMAGE_SIZE, IMAGE_SIZE), labels)
-
-
-def draw_letters(count: int, seed: int = 0) -> Pixels:
-    """Draw `count` letters that do not resemble a digit, in turn; uint8 `[count, 28, 28]`."""
-    generator = np.random.default_rng(seed)
-    letters = [_LETTER_STROKES[letter] for letter in sorted(_LETTER_STROKES)]
-    return np.stack([_draw(letters[index % len(letters)], generator, IMAGE_SIZE, 0.36) for index in range(count)])
 
 
 def draw_samples() -> dict[str, Pixels]:

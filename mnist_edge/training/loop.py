@@ -12,24 +12,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mnist_edge.data.drawing import draw_letters
 from mnist_edge.data.mnist import Split
 from mnist_edge.evaluation.metrics import Evaluation
 from mnist_edge.machine import installed_versions
-from mnist_edge.training.augmentation import augment, make_outliers
+from mnist_edge.training.augmentation import augment
 from mnist_edge.training.checkpoint import TrainingFacts
+from mnist_edge.training.drawn import prepared_digits, prepared_outliers
 from mnist_edge.training.models import build_model, pooling_before_relu
 from mnist_edge.training.optimizers import RecipeOptimizer
+from mnist_edge.training.outliers import make_outliers
 from mnist_edge.training.progress import MetricsTracker, Step
 from mnist_edge.training.recipes import Recipe
 from mnist_edge.training.resume import Fingerprint, StateFile, TrainingState
 from mnist_edge.training.torch_settings import RunSettings, keep_freed_memory, reproducible, usable_device
 
 _EVALUATION_BATCH = 1_000
-_LETTERS = 1_000  # different letters to choose outliers from
-_OUTLIER_WEIGHT = 0.1
-"""Weight of the outliers' loss. D. Hendrycks et al., "Deep Anomaly Detection with Outlier Exposure", 2019, use 0.5; on
-held-out images that cost 0.4 points of accuracy, and 0.1 cost nothing."""
+_DRAWN = 20_000  # digits, and as many outliers, that are drawn once and then chosen from
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,9 @@ class _Run:
     steps: int  # of one epoch
     images: Tensor  # uint8 [N, 1, 28, 28], on the device
     labels: Tensor  # int64 [N], on the device
-    letters: Tensor  # for outliers, float32 [N, 1, 28, 28] in 0..1, on the CPU
+    drawn: Tensor  # digits drawn by code, uint8 [N, 1, 28, 28], on the CPU
+    drawn_labels: Tensor  # int64 [N], on the CPU
+    outliers: Tensor  # drawn by code, uint8 [N, 1, 28, 28], on the CPU
     generator: torch.Generator  # of the order of images, augmentation and outliers
 
 
@@ -144,7 +144,8 @@ def _prepare(recipe: Recipe, settings: RunSettings, data: Split, device: torch.d
         for parameter in last.parameters():
             nn.init.zeros_(parameter)
     steps = math.ceil(len(data.labels) / recipe.batch_size)
-    letters = draw_letters(_LETTERS if recipe.outliers else 1, settings.seed)
+    drawn = prepared_digits(min(_DRAWN, recipe.epochs * steps * recipe.drawn_digits), settings.seed)
+    outliers = prepared_outliers(min(_DRAWN, recipe.epochs * steps * recipe.outliers), settings.seed)
     return _Run(
         recipe,
         settings,
@@ -153,7 +154,9 @@ def _prepare(recipe: Recipe, settings: RunSettings, data: Split, device: torch.d
         steps,
         images=torch.from_numpy(data.images.copy()).unsqueeze(1).to(device),
         labels=torch.from_numpy(data.labels.astype(np.int64)).to(device),
-        letters=torch.from_numpy(letters).unsqueeze(1).float() / 255,
+        drawn=torch.from_numpy(drawn.images).unsqueeze(1),
+        drawn_labels=torch.from_numpy(drawn.labels.astype(np.int64)),
+        outliers=torch.from_numpy(outliers).unsqueeze(1),
         generator=torch.Generator().manual_seed(settings.seed),
     )
 
@@ -212,19 +215,23 @@ def _freeze_blocks(run: _Run, completed_share: float) -> None:
 
 
 def _logits_and_loss(run: _Run, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the logits of a batch's digits, augmented by the recipe, and the loss of digits and outliers together."""
-    settings, batch = run.recipe.augmentation, images
+    """Return the logits of a batch's digits, augmented by the recipe, and the loss of all that the recipe adds too."""
+    recipe, settings, batch, targets, added = run.recipe, run.recipe.augmentation, images, labels, 0
     if settings is not None:
         digits = images.to("cpu").float() / 255
+        if recipe.drawn_digits:
+            chosen = torch.randint(len(run.drawn), (recipe.drawn_digits,), generator=run.generator)
+            digits = torch.cat([digits, run.drawn[chosen].float() / 255])
+            targets = torch.cat([labels, run.drawn_labels[chosen].to(labels.device)])
         batch = augment(digits, settings, run.generator)
-        if run.recipe.outliers:
-            count = run.recipe.outliers
-            added = make_outliers(digits, labels.to("cpu"), run.letters, count, settings, run.generator)
-            batch = torch.cat([batch, added])
+        if recipe.outliers:
+            outliers = make_outliers(digits, targets.to("cpu"), run.outliers, recipe.outliers, settings, run.generator)
+            added, batch = len(outliers), torch.cat([batch, outliers])
         batch = (batch * 255).to(images.device)
-    logits, outlier_logits = run.model(batch).tensor_split([len(images)])
-    loss = functional.cross_entropy(logits, labels, label_smoothing=run.recipe.label_smoothing)
-    if len(outlier_logits):
+    logits, outlier_logits = run.model(batch).tensor_split([len(batch) - added])
+    loss = functional.cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing)
+    if added:
         # The cross-entropy with the uniform distribution, which is the right answer for an outlier.
-        loss = loss + _OUTLIER_WEIGHT * (outlier_logits.logsumexp(1) - outlier_logits.mean(1)).mean()
-    return logits, loss
+        uniform = (outlier_logits.logsumexp(1) - outlier_logits.mean(1)).mean()
+        loss = loss + recipe.outlier_weight * uniform
+    return logits[: len(images)], loss

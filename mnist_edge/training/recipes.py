@@ -52,7 +52,9 @@ class Recipe:
     label_smoothing: _Probability = 0.0  # share of the target that is spread evenly over all digits
 
     # Outliers and augmentation
-    outliers: _Count = 0  # images without a digit added to each batch, with a uniform target; need an augmentation
+    drawn_digits: _Count = 0  # digits drawn by code, added to each batch; need an augmentation, as do outliers
+    outliers: _Count = 0  # images without a digit, added to each batch with a uniform target
+    outlier_weight: Annotated[float, Meta(ge=0)] = 0.1  # of the loss of outliers
     augmentation: Augmentation | None = None
 
 

@@ -1,0 +1,51 @@
+"""Digits and outliers drawn by code, as the preparation passes them on to a network."""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_edge.data.drawing import Pixels
+from mnist_edge.data.handwriting import write_digit
+from mnist_edge.data.mnist import DIGITS, IMAGE_SIZE, Split
+from mnist_edge.data.outliers import OUTLIERS
+from runtime.contract import ARTIFACTS, PREPARE_FILE
+from runtime.graphs import open_preparation
+
+_KINDS = [draw for role, draw in OUTLIERS.values() if role == "training"]
+
+
+def prepared_digits(count: int, seed: int) -> Split:
+    """Return that many handwritten digits, 0 to 9 in turn; the same ones for the same seed."""
+    labels = (np.arange(count) % DIGITS).astype(np.uint8)
+    pictures = (write_digit(int(digit), np.random.default_rng((seed, index))) for index, digit in enumerate(labels))
+    return Split(_stack(digit for digit, _ in map(_prepare, pictures)), labels)
+
+
+def prepared_outliers(count: int, seed: int) -> Pixels:
+    """Return what the preparation makes of about that many outliers, as many of each kind, uint8 `[N, 28, 28]`.
+
+    Those that it rejects are drawn again: they never reach a network.
+    """
+    share = math.ceil(count / len(_KINDS))
+    return _stack(image for kind, draw in enumerate(_KINDS) for image in islice(_accepted(draw, (seed, kind)), share))
+
+
+def _accepted(draw: Callable[[np.random.Generator], Pixels], seed: tuple[int, int]) -> Iterator[Pixels]:
+    for index in itertools.count():
+        digit, is_rejected = _prepare(draw(np.random.default_rng((*seed, index))))
+        if not is_rejected:
+            yield digit
+
+
+def _prepare(picture: Pixels) -> tuple[Pixels, bool]:
+    """Return a picture's digit in MNIST's form, and whether the preparation rejects it."""
+    digit, reason = open_preparation(ARTIFACTS / PREPARE_FILE).prepare(picture[..., None])
+    return digit, reason is not None
+
+
+def _stack(images: Iterator[NDArray[np.uint8]]) -> Pixels:
+    return np.array(list(images), np.uint8).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
