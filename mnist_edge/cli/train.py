@@ -56,6 +56,8 @@ def train(
     state = StateFile(folder / STATE_FILE, resume)
     if resume and not state.path.exists():
         print(f"there is no {state.path} to resume from; starting a new training", file=sys.stderr)
+    if chosen.drawn_digits or chosen.outliers:
+        print("drawing digits and outliers to train on, which takes minutes", file=sys.stderr)
     title = f"{model}, recipe {recipe}, seed {seed}"
     with training_log(folder, title) as log, training_progress(chosen.epochs) as show:
 

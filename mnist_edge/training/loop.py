@@ -27,7 +27,7 @@ from mnist_edge.training.resume import Fingerprint, StateFile, TrainingState
 from mnist_edge.training.torch_settings import RunSettings, keep_freed_memory, reproducible, usable_device
 
 _EVALUATION_BATCH = 1_000
-_DRAWN = 20_000  # digits, and as many outliers, that are drawn once and then chosen from
+_DRAWN_DIGITS, _DRAWN_OUTLIERS = 20_000, 12_000  # at most; drawn once and then chosen from at random
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ def _prepare(recipe: Recipe, settings: RunSettings, data: Split, device: torch.d
         for parameter in last.parameters():
             nn.init.zeros_(parameter)
     steps = math.ceil(len(data.labels) / recipe.batch_size)
-    drawn = prepared_digits(min(_DRAWN, recipe.epochs * steps * recipe.drawn_digits), settings.seed)
-    outliers = prepared_outliers(min(_DRAWN, recipe.epochs * steps * recipe.outliers), settings.seed)
+    drawn = prepared_digits(min(_DRAWN_DIGITS, recipe.epochs * steps * recipe.drawn_digits), settings.seed)
+    outliers = prepared_outliers(min(_DRAWN_OUTLIERS, recipe.epochs * steps * recipe.outliers), settings.seed)
     return _Run(
         recipe,
         settings,
