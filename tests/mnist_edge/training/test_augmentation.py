@@ -116,5 +116,5 @@ def test_drawn_digits_are_reproducible_and_legible() -> None:
 def test_drawn_outliers_are_reproducible_and_not_rejected() -> None:
     first, again = prepared_outliers(26, 3), prepared_outliers(26, 3)
     assert np.array_equal(first, again)
-    assert len({image.tobytes() for image in first}) == 26
+    assert len({image.tobytes() for image in first}) == len(first) >= 26
     assert first.max(axis=(1, 2)).min() > 100
