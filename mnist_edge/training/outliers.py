@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from mnist_edge.data.mnist import IMAGE_SIZE
-from mnist_edge.training.augmentation import Augmentation, augment, move
+from mnist_edge.training.augmentation import Augmentation, move
 from mnist_edge.training.changes import scribbles, uniform
 
 _TURNABLE_DIGITS = (2, 3, 4, 5, 7)  # do not look like a digit when turned by 90 degrees
@@ -18,7 +18,7 @@ _TURNABLE_DIGITS = (2, 3, 4, 5, 7)  # do not look like a digit when turned by 90
 def make_outliers(
     images: Tensor, labels: Tensor, drawn: Tensor, count: int, settings: Augmentation, generator: Generator
 ) -> Tensor:
-    """Return `count` images that show no digit, three quarters of them changed ones of `drawn`, uint8 `[M, 1, 28, 28]`.
+    """Return `count` images that show no digit, three quarters of them moved ones of `drawn`, uint8 `[M, 1, 28, 28]`.
 
     The others are made from scratch and of the batch's digits: scribbles, blots, noise, two digits on top of each
     other or side by side, and digits turned by 90 degrees to either side.
@@ -43,7 +43,7 @@ def make_outliers(
         torch.where(can_turn, turned.flip(2).flip(3), first),
     )
     kind = torch.randint(len(kinds), (made,), generator=generator)
-    return torch.cat([augment(chosen_drawn, settings, generator), torch.stack(kinds)[kind, torch.arange(made)]])
+    return torch.cat([move(chosen_drawn, settings, generator), torch.stack(kinds)[kind, torch.arange(made)]])
 
 
 def _blots(count: int, generator: Generator) -> Tensor:
