@@ -32,7 +32,7 @@ class Augmentation:
     shear: _Deviation  # horizontal shift in pixels for each pixel of height
     shift_pixels: _Deviation  # horizontally and vertically
     bend_pixels: _Deviation  # displacement of the control points of a smooth distortion, 5x5 over the image
-    changed_move: Annotated[float, Meta(ge=1)] = 1.0  # the other images are moved this many times as far
+    changed_move: Annotated[float, Meta(ge=1)] = 1.0  # the other images are rotated, scaled and sheared so much more
 
     # Shares of the other images that get each change, independently of each other
     stroke_share: Share  # thicker or thinner strokes

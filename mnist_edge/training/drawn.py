@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -19,16 +20,16 @@ _KINDS = [draw for role, draw in OUTLIERS.values() if role == "training"]
 
 
 def prepared_digits(count: int, seed: int) -> Split:
-    """Return that many handwritten digits, 0 to 9 in turn; the same ones for the same seed."""
+    """Return that many handwritten digits that the preparation accepts, 0 to 9 in turn; the same ones for a seed."""
     labels = (np.arange(count) % DIGITS).astype(np.uint8)
-    pictures = (write_digit(int(digit), np.random.default_rng((seed, index))) for index, digit in enumerate(labels))
-    return Split(_stack(digit for digit, _ in map(_prepare, pictures)), labels)
+    accepted = [_accepted(partial(write_digit, digit), (seed, digit)) for digit in range(DIGITS)]
+    return Split(_stack(next(accepted[digit]) for digit in labels), labels)
 
 
 def prepared_outliers(count: int, seed: int) -> Pixels:
     """Return what the preparation makes of about that many outliers, as many of each kind, uint8 `[N, 28, 28]`.
 
-    Those that it rejects are drawn again: they never reach a network.
+    It rejects none of them: what it rejects never reaches a network.
     """
     share = math.ceil(count / len(_KINDS))
     return _stack(image for kind, draw in enumerate(_KINDS) for image in islice(_accepted(draw, (seed, kind)), share))

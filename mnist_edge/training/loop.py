@@ -162,7 +162,8 @@ def _prepare(recipe: Recipe, settings: RunSettings, data: Split, device: torch.d
 
 
 def _training_state(run: _Run, file: StateFile) -> TrainingState:
-    data = hashlib.sha256(run.images.cpu().numpy().tobytes() + run.labels.cpu().numpy().tobytes())
+    tensors = (run.images, run.labels, run.drawn, run.drawn_labels, run.outliers)
+    data = hashlib.sha256(b"".join(tensor.cpu().numpy().tobytes() for tensor in tensors))
     fingerprint = Fingerprint(
         recipe=run.recipe,
         seed=run.settings.seed,
@@ -215,7 +216,7 @@ def _freeze_blocks(run: _Run, completed_share: float) -> None:
 
 
 def _logits_and_loss(run: _Run, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the logits of a batch's digits, augmented by the recipe, and the loss of all that the recipe adds too."""
+    """Return the logits of the batch's own digits, and the loss over these, the drawn digits and the outliers."""
     recipe, settings, batch, targets, added = run.recipe, run.recipe.augmentation, images, labels, 0
     if settings is not None:
         digits = images.to("cpu").float() / 255

@@ -18,7 +18,7 @@ _TURNABLE_DIGITS = (2, 3, 4, 5, 7)  # do not look like a digit when turned by 90
 def make_outliers(
     images: Tensor, labels: Tensor, drawn: Tensor, count: int, settings: Augmentation, generator: Generator
 ) -> Tensor:
-    """Return `count` images that show no digit, three quarters of them moved ones of `drawn`, uint8 `[M, 1, 28, 28]`.
+    """Return `count` images that show no digit, three quarters of them chosen from `drawn` and moved.
 
     The others are made from scratch and of the batch's digits: scribbles, blots, noise, two digits on top of each
     other or side by side, and digits turned by 90 degrees to either side.

@@ -34,7 +34,7 @@ class Fingerprint:
     seed: int
     device: str
     threads: int
-    data_sha256: str  # of the images to train on, followed by their labels
+    data_sha256: str  # of the images to train on and their labels, then of digits and outliers drawn by code
     versions: dict[str, str]  # of packages
 
 

@@ -8,7 +8,7 @@
     surfaces     textures, noise, light, things that hide each other
 
 What a person would read as a digit is left out: S with a caron is a 5, an inverted T a 1 with a foot. None of the kinds
-is among those of the rejection suite that count as unseen, see `mnist_edge/evaluation/non_digits.py`.
+for training shows what the rejection suite counts as unseen, see `mnist_edge/evaluation/non_digits.py`.
 """
 
 from collections.abc import Callable

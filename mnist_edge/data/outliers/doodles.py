@@ -8,7 +8,7 @@ from mnist_edge.data.drawing import Pixels
 from mnist_edge.data.handwriting import SIDE
 from mnist_edge.data.outliers.distortion import distort_by_hand
 
-_LEAST_WIDTH = 0.6  # of a filled shape's length, by standard deviations; the preparation makes bars thinner
+_LEAST_WIDTH = 0.6  # ratio of a filled shape's standard deviations across and along; the preparation makes bars thinner
 _LEAST_SPREAD = 0.3  # of strokes, across their main direction and as a share of that along it
 _MOST_ROUNDNESS = 0.5  # of an outline: 1 for an ellipse, 0.79 for a rectangle, 0.6 for a triangle
 
@@ -41,12 +41,12 @@ def _straight(generator: np.random.Generator) -> Points:
 
 
 def _curved(generator: np.random.Generator) -> Points:
-    """Return points along a Bézier curve, whose middle is swung out by a fifth."""
-    corners = generator.uniform(8, 72, (4, 2))
+    """Return points along a Bézier curve, whose middle is swung out by a fifth from that of the picture."""
+    corners = generator.uniform(8, 72, (4, 2)) - SIDE / 2
     t = np.linspace(0, 1, 24)[:, None]
     weights = (1 - t) ** 3, 3.6 * t * (1 - t) ** 2, 3.6 * t**2 * (1 - t), t**3
     points: Points = np.sum([weight * corner for weight, corner in zip(weights, corners, strict=True)], axis=0)
-    return points
+    return points + SIDE / 2
 
 
 def _zigzag(generator: np.random.Generator) -> Points:
@@ -106,7 +106,7 @@ def _closed_shape(is_filled: bool, generator: np.random.Generator) -> Points:
 
 
 def resembles_digit(points: Points, is_filled: bool) -> bool:
-    """Return whether a closed shape is slender, which makes it a 1 if filled, or an oval, which is a 0 if outlined."""
+    """Return whether a closed shape would pass for a 1, filled and slender, or a 0, outlined and round."""
     variances, axes = np.linalg.eigh(np.cov(points.T))  # the smaller one first
     if is_filled:
         return bool(variances[0] < _LEAST_WIDTH**2 * variances[1])

@@ -18,13 +18,13 @@ SIGN_FONTS = ("DejaVuSans", "DejaVuSans-Bold", "STIXGeneral", "STIXGeneralBol")
 _GLYPH_PIXELS = 56  # size of fonts
 _PAPER = 235
 
-# Each script without the letters and signs that someone writes like a digit.
+# Each script without the letters and signs that someone writes like a digit, such as the Cyrillic g and d in italics.
 LATIN = "ACEFHJKLMNPRTUVWXYacdefhkmnprtuvwx"
 EXTENDED_LATIN = "ÄÅÆÇÈÉËÑÜàâäåæçèéêëñùüþŁŒčđęńœřťŦŴǍɧɯɱɲʁʍʎʞʬ"
-CYRILLIC = "ГДЖИЙКЛМНПРТХШЩЫЮЯгджийклмнптхшщыюяєљњћџЂЄЉЊЋѪ"
+CYRILLIC = "ГДЖИЙКЛМНПРТХШЩЫЮЯжийклмнптхшщыюяєљњћџЂЄЉЊЋѪ"
 HEBREW_AND_ARABIC = "אהחעצקשתبتثسشصضكيپگڭ"
-MATHEMATICAL = "∀∆∇∈∉∌∏∐∑±√∠∡∧∨∩∪∬∭∴∵∷≃≅≈≋≎≒≠≡≢≤≪≫≮⊂⊃⊄⊆⊊⊎⊏⊑⊓⊔⊕⊗⊞⊠⊢⊣⊨⊪⊲⊵⊻⋈⋉⋔÷×ℵℜ"  # noqa: RUF001
-PICTOGRAMS = "☀☁☂☄☎☏☑☒☔☕☘☚☛☝☠☢☣☤☦☧☩☪☬☮☯☰☱☳☵☷☸♨♫♬♯▣▤▦▩▲▶▼◀◆◈◐◑◔◕◘◙◢◣◧◩◪◭◰◱◲◳"
+MATHEMATICAL = "∀∈∉∌∏∐∑±√∠∡∧∨∩∪∬∭∴∵∷≃≅≈≋≎≒≠≡≢≤≪≫≮⊂⊃⊄⊆⊊⊎⊏⊑⊓⊔⊕⊗⊞⊠⊢⊣⊨⊪⊲⊵⊻⋈⋉⋔÷×ℵℜ"  # noqa: RUF001
+PICTOGRAMS = "☀☁☂☄☎☏☑☒☔☕☘☚☛☝☠☢☣☤☦☧☩☪☬☮☯☰☱☳☵☷☸♨♫♬♯▣▤▦▩◆◈◐◑◔◕◘◙◧◩◪◰◱◲◳"
 ARMENIAN = "ԱԲԵԸԹԺԻԽՄՈՌՐՔաբդեըթժիխհղմպռտրփք"
 TIFINAGH = "ⴳⴹⴼⴽⵃⵄⵅⵇⵉⵍⵎⵛⵜⵟⵡⵣⵥ"
 ARROWS = "←↑→↓↔↕↖↗↘↙↚↝↞↠↢↣↦↩↪↫↭↱↲↳↵⇄⇐⇑⇒⇔⇕⇞⇦⇧⇨➔➙➛➜➞➤➥➲➴➷➾"

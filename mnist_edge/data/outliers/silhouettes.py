@@ -8,7 +8,7 @@ from mnist_edge.data.handwriting import SIDE
 from mnist_edge.data.outliers.distortion import distort_by_hand
 from mnist_edge.data.outliers.doodles import Points, resembles_digit
 
-_FILLED = 0.65  # share of shapes
+_FILLED = 0.65  # share of shapes that are filled
 _FURNITURE = (
     "10,40 90,40 90,52 82,52 82,95 74,95 74,52 26,52 26,95 18,95 18,52 10,52",  # table
     "20,5 30,5 30,50 78,50 78,95 68,95 68,60 30,60 30,95 20,95",  # chair
@@ -22,7 +22,7 @@ _FURNITURE = (
 
 
 def silhouettes(generator: np.random.Generator) -> Pixels:
-    """Draw a random shape with equal sides, filled or as an outline. Outlines only widen: with a waist, one is an 8."""
+    """Draw a random mirror-symmetric shape, filled or outlined. Outlines only widen: one with a waist would be an 8."""
     is_filled = generator.random() < _FILLED
     outline = _equal_sides(is_filled, generator)
     while resembles_digit(outline, is_filled):

@@ -1,4 +1,4 @@
-"""What fills a picture: textures, noise, light, things that hide each other."""
+"""Pictures without strokes: textures, noise, gradients, overlapping shapes."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -8,7 +8,7 @@ from mnist_edge.data.handwriting import SIDE
 
 
 def textures(generator: np.random.Generator) -> Pixels:
-    """Draw a grating, a check, dots, hatching or bricks."""
+    """Draw a grating, a checkerboard, a grid or dots, bent at random."""
     y, x = np.mgrid[0:SIDE, 0:SIDE] - SIDE / 2
     angle, period = generator.uniform(0, np.pi), generator.uniform(5, 40)
     u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
