@@ -201,6 +201,7 @@ readme: $(INSTALLED) ## Regenerate the tables and pictures of README.md and docs
 	$(BIN)/python -m tools.examples docs/examples.png
 	$(BIN)/python -m tools.challenge_page docs/challenge.png
 	$(BIN)/python -m tools.pictures_page docs/pictures.png
+	$(BIN)/python -m tools.rejection_page docs/rejection.png
 	$(BIN)/python -m tools.readme README.md docs/results.md docs/challenge.md docs/devices.md docs/scoring.md
 
 .PHONY: samples

@@ -46,7 +46,7 @@ class ImageSubset:
 class CalibrationTable:
     """The lowest and highest value of each activation, by its name in the float graph, and the fitted confidence."""
 
-    format: Literal[3]
+    format: Literal[4]
     checkpoint_sha256: str
     method: Literal["minmax"]
     subset: ImageSubset
@@ -94,7 +94,7 @@ def record_ranges(core: ModelProto, checkpoint_sha256: str, training: Split) -> 
     ranges = {
         name: (np.asarray(recorded[name].lowest).item(), np.asarray(recorded[name].highest).item()) for name in names
     }
-    return CalibrationTable(3, checkpoint_sha256, "minmax", subset, ranges, UNKNOWN)
+    return CalibrationTable(4, checkpoint_sha256, "minmax", subset, ranges, UNKNOWN)
 
 
 def save_table(path: Path, table: CalibrationTable) -> None:

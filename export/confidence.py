@@ -19,8 +19,9 @@ REJECTED_SHARE = 0.005
 """Share of the held-out digits below the midpoint, which `contract.REJECT_BELOW` rejects: chosen, not fitted."""
 MEDIAN_PLAUSIBILITY = 0.99
 """The plausibility of the median of the held-out digits."""
-_RESOLUTION = 1e-4
-"""Smallest distance of the median from the midpoint, in spreads."""
+_LEAST_DISTANCE = 1.0
+"""Of the median from the midpoint, in spreads. Those of hardly trained networks lie closer together, and a steeper
+slope would show the rounding of the graph's float32."""
 
 _TEMPERATURES = np.geomspace(0.1, 10, 2_000)
 
@@ -49,7 +50,7 @@ def fit_confidence(logits: NDArray[np.float32], labels: NDArray[np.uint8], fitte
     temperature = float(min(_TEMPERATURES, key=lambda value: _negative_log_likelihood(logits / value, labels)))
     lowest, median = np.quantile(logit_spreads(logits), (REJECTED_SHARE, 0.5))
     midpoint = math.floor(lowest * 10_000) / 10_000  # down: where all spreads are equal, none is below it
-    slope = math.log(MEDIAN_PLAUSIBILITY / (1 - MEDIAN_PLAUSIBILITY)) / max(float(median) - midpoint, _RESOLUTION)
+    slope = math.log(MEDIAN_PLAUSIBILITY / (1 - MEDIAN_PLAUSIBILITY)) / max(float(median) - midpoint, _LEAST_DISTANCE)
     return Confidence(round(temperature, 4), midpoint, float(f"{slope:.4g}"), len(labels), fitted_on)
 
 

@@ -20,7 +20,7 @@ from export.publish import publish, staging
 from mnist_edge.errors import ArtifactError
 from mnist_edge.evaluation.metrics import ConfidenceEvaluation, Evaluation
 from mnist_edge.evaluation.rejection import RejectionResult
-from mnist_edge.evaluation.robustness import RobustnessResult, mean_accuracy
+from mnist_edge.evaluation.robustness import RobustnessResult, mean_accuracy, mean_rejected
 from mnist_edge.evaluation.styles import StylesResult
 from mnist_edge.files import sha256_of
 from runtime.contract import CLASSES, IMAGE_SIZE, INPUT, MANIFEST_FILE, OUTPUT, PICTURE, PREPARED, REJECTION, Reason
@@ -68,7 +68,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class GroupMeans:
-    """Mean accuracies over the kinds of each group of the robustness suite."""
+    """Means over the kinds of each group of the robustness suite."""
 
     photograph: Share
     corruption: Share
@@ -76,10 +76,11 @@ class GroupMeans:
 
 @dataclass(frozen=True)
 class Robustness:
-    """Accuracies on the robustness suite; the names of kinds start with their group."""
+    """Accuracies on the robustness suite, and fractions rejected; the names of kinds start with their group."""
 
     images_per_kind: Count
     means: GroupMeans
+    rejected: GroupMeans
     kinds: dict[str, Share]
 
 
@@ -208,6 +209,7 @@ def record_robustness(model: Path, results: Sequence[RobustnessResult]) -> None:
     robustness = Robustness(
         results[0].images,
         GroupMeans(mean_accuracy(results, "photograph"), mean_accuracy(results, "corruption")),
+        GroupMeans(mean_rejected(results, "photograph"), mean_rejected(results, "corruption")),
         {f"{result.group}, {result.kind}": result.accuracy for result in results},
     )
     _record(model.parent, [model.name], lambda entry, _: replace(entry, robustness=robustness))

@@ -28,6 +28,8 @@ def model_card(manifest: "Manifest") -> str:
         accuracies=_accuracies(manifest),
         optimizer=_optimizer(recipe),
         augmentation=_augmentation(recipe),
+        drawn=f", and {recipe.drawn_digits} digits drawn by code in each batch" if recipe.drawn_digits else "",
+        origin=_origin(recipe),
         files="\n".join(files),
         rejected_share=REJECTED_SHARE,
         median_plausibility=MEDIAN_PLAUSIBILITY,
@@ -69,16 +71,27 @@ def _augmentation(recipe: Recipe) -> str:
     )
 
 
+def _origin(recipe: Recipe) -> str:
+    mnist = "single digits, handwritten in the United States and scanned in the\n1990s."
+    if not recipe.drawn_digits:
+        return f"All digits that the model was trained on are MNIST's: {mnist}"
+    return (
+        f"All handwriting that the model was trained on is MNIST's: {mnist}\n"
+        "It knows the styles of other countries only from digits drawn by code."
+    )
+
+
 def _robustness(manifest: "Manifest") -> str:
     entry = manifest.accuracy.get(INT8_FILE)
     if entry is None or entry.robustness is None:
         command = f"mnist-edge evaluate {manifest.name} --suite robustness --record"
         return f"Robustness is not measured yet: run `{command}`."
-    means, kinds = entry.robustness.means, entry.robustness.kinds
+    means, rejected, kinds = entry.robustness.means, entry.robustness.rejected, entry.robustness.kinds
     return (
         f"The robustness suite renders {entry.robustness.images_per_kind:,} test images as each kind of photograph and "
         f"corruption. The int8 model's mean\naccuracy is {means.photograph:.2%} on photographs and "
-        f"{means.corruption:.2%} on corruptions. The worst kinds:\n\n{_table('kind', kinds)}"
+        f"{means.corruption:.2%} on corruptions; {rejected.photograph:.1%} and {rejected.corruption:.1%} are rejected. "
+        f"The worst kinds:\n\n{_table('kind', kinds)}"
     )
 
 
@@ -88,10 +101,12 @@ def _styles(manifest: "Manifest") -> str:
         command = f"mnist-edge evaluate {manifest.name} --suite styles --record"
         return f"Accuracy by style of handwriting is not measured yet: run `{command}`."
     mean, accuracies = entry.styles.mean, {name: shares.accuracy for name, shares in entry.styles.styles.items()}
+    rejected = sorted(entry.styles.styles.items(), key=lambda style: -style[1].rejected)[:_WORST_KINDS]
     return (
         f"Of digits drawn in {len(accuracies)} styles of handwriting that training does not contain, "
         f"the int8 model reads {mean.accuracy:.1%} and rejects {mean.rejected:.1%}.\n"
-        f"The worst styles:\n\n{_table('style', accuracies)}"
+        f"Most often rejected: {'; '.join(f'{name} ({shares.rejected:.0%})' for name, shares in rejected)}.\n"
+        f"The styles with the lowest accuracy:\n\n{_table('style', accuracies)}"
     )
 
 

@@ -73,7 +73,7 @@ REJECT_BELOW: Final = 0.5
 TEMPERATURE_KEY: Final = "mnist_edge.temperature"
 """Metadata: divisor of the logits before the softmax, so that probabilities are calibrated."""
 PLAUSIBILITY_MIDPOINT_KEY: Final = "mnist_edge.plausibility_midpoint"
-"""Metadata: spread of the logits, the largest minus their mean, whose plausibility is 0.5."""
+"""Metadata: spread of the logits, their log-sum-exp minus their mean, whose plausibility is 0.5."""
 PLAUSIBILITY_SLOPE_KEY: Final = "mnist_edge.plausibility_slope"
 """Metadata: factor of the spread's distance from the midpoint, before the logistic function."""
 

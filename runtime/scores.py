@@ -21,11 +21,13 @@ def softmax(logits: NDArray[_Float]) -> NDArray[_Float]:
 
 
 def logit_spreads(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return by how much the largest logit of each row of `[N, C]` exceeds the mean of the row: float64 `[N]`.
+    """Return how uneven each row of logits `[N, C]` is, its log-sum-exp minus its mean: float64 `[N]`, at least log C.
 
-    For an image without a digit the training asks for even logits, and so for a small spread.
+    It is the cross-entropy of equal probabilities with the softmax, which training lowers for images without a digit.
     """
-    spreads: NDArray[np.float64] = logits.max(axis=1) - logits.mean(axis=1, dtype=np.float64)
+    highest = logits.max(axis=1, keepdims=True)
+    below = logits.astype(np.float64) - highest
+    spreads: NDArray[np.float64] = np.log(np.exp(below).sum(axis=1)) - below.mean(axis=1)
     return spreads
 
 
@@ -36,6 +38,7 @@ def plausibilities(logits: NDArray[_Float], midpoint: float, slope: float) -> ND
     """
     if len(logits) == 1:
         (row,) = logits.tolist()
-        spread = max(row) - sum(row) / len(row)
+        highest = max(row)
+        spread = highest + math.log(sum(math.exp(logit - highest) for logit in row)) - sum(row) / len(row)
         return np.array([0.5 + 0.5 * math.tanh(slope / 2 * (spread - midpoint))], logits.dtype)
     return (0.5 + 0.5 * np.tanh(slope / 2 * (logit_spreads(logits) - midpoint))).astype(logits.dtype)

@@ -154,10 +154,10 @@ def _robustness_tables(results: Mapping[str, Sequence[RobustnessResult]]) -> Ite
 
 def _run_rejection(name: str, predictor: Predictor, load_test: LoadSplit) -> RejectionResult:
     check_packages()
-    plausibilities = predictor.classify(load_test().images).plausibilities
+    digits = predictor.classify(load_test().images)
     preparing = Predictor(predictor.path, reject_below=0)  # only the preparation rejects pictures
     with step_progress(f"rejection suite, {name}", len(NON_DIGITS)) as on_kind:
-        return evaluate_rejection(preparing.predict_batch, plausibilities, predictor.reject_below, on_kind=on_kind)
+        return evaluate_rejection(preparing.predict_batch, digits, predictor.reject_below, on_kind=on_kind)
 
 
 def _rejection_tables(results: Mapping[str, RejectionResult]) -> Iterator[Part]:

@@ -1,9 +1,9 @@
 """Pictures of non-digits, in groups: blanks and noise, classes that training shows and others, parts of photographs.
 
 Training draws its outliers by other code, in `mnist_edge/data/outliers`. Of the unseen classes these come nearest to
-them: clothes, shapes and scribbles, which resemble its random polygons, blobs and tangles of strokes, and the Greek
-alpha and epsilon, which resemble two of its mathematical signs. Of the seen classes, letters and words are in another
-font here, and numbers have other digits.
+them: clothes and shapes, which resemble its random polygons and blobs, and the Greek alpha and epsilon, which resemble
+two of its mathematical signs. Of the seen classes, letters and words are in another font here, numbers have other
+digits, and scribbles are longer.
 """
 
 from collections.abc import Callable
@@ -170,8 +170,8 @@ def _named(group: NonDigitGroup, *functions: _Draw) -> dict[str, tuple[NonDigitG
 NON_DIGITS: dict[str, tuple[NonDigitGroup, _Draw]] = {
     **_named("blank or noise", blank, shaded_paper, uniform_noise, gaussian_noise, specks, clouds),
     **{name: ("unseen class", partial(_glyph, *glyphs)) for name, glyphs in _GLYPHS.items()},
-    **_named("unseen class", kana, signs, clothes, shapes, scribbles),
-    **_named("seen class", letters, words, numbers),
+    **_named("unseen class", kana, signs, clothes, shapes),
+    **_named("seen class", letters, words, numbers, scribbles),
     **{Path(file).stem.replace("_", " "): ("natural", partial(draw_crop, file)) for file in _PHOTOGRAPHS},
 }
 """By name: the group and a function that draws one picture, uint8 `[H, W]` or `[H, W, 3]`."""

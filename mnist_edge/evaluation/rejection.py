@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from mnist_edge.evaluation.non_digits import NON_DIGIT_GROUPS, NON_DIGITS, NonDigitGroup
 from runtime import Prediction
+from runtime.predictor import Classification
 
 IMAGES_PER_KIND = 200
 DIGITS_REJECTED = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
-"""Fractions of digits rejected at the thresholds of the curve."""
+"""Fractions of digits rejected at the thresholds of a curve."""
+
+_Scores = dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,16 @@ class RejectionPoint:
 
 @dataclass(frozen=True)
 class RejectionResult:
-    """Fractions rejected of each kind at the model's own threshold, and a ROC-like curve over other thresholds."""
+    """Fractions rejected of each kind at the model's own threshold, and ROC-like curves over other thresholds.
+
+    `curve` is of plausibilities, `confidence_curve` shows what thresholds of the largest probability would do.
+    """
 
     images_per_kind: int
     kinds: dict[str, float]
     own: RejectionPoint
     curve: tuple[RejectionPoint, ...]
+    confidence_curve: tuple[RejectionPoint, ...]
 
 
 def non_digit_images(kind: str, images: int = IMAGES_PER_KIND) -> Iterator[NDArray[np.uint8]]:
@@ -43,7 +50,7 @@ def non_digit_images(kind: str, images: int = IMAGES_PER_KIND) -> Iterator[NDArr
 
 def evaluate_rejection(
     predict_batch: Callable[[Iterator[NDArray[np.uint8]]], Sequence[Prediction]],
-    digit_plausibilities: NDArray[np.floating],
+    digits: Classification,
     reject_below: float,
     *,
     on_kind: Callable[[str], None] = lambda _: None,
@@ -52,31 +59,41 @@ def evaluate_rejection(
 
     Args:
         predict_batch: a predictor's method. The predictor's own threshold must be 0, so that `rejection`
-            is set only by its picture preparation; the thresholds are applied to the plausibilities here.
-        digit_plausibilities: `[N]`, of real digits.
-        reject_below: the threshold by default.
+            is set only by its picture preparation; the thresholds are applied here.
+        digits: the same predictor's answers for real digits.
+        reject_below: the plausibility that is the threshold by default.
         on_kind: called with each kind's name before it is measured.
     """
-    plausibilities: dict[str, NDArray[np.float64]] = {}
+    plausibilities: _Scores = {}
+    confidences: _Scores = {}
     for kind in NON_DIGITS:
         on_kind(kind)
-        plausibilities[kind] = _plausibilities(predict_batch(non_digit_images(kind)))
-
-    def rejected_fraction(group: NonDigitGroup, threshold: float) -> float:
-        return float(np.mean([plausibilities[kind] < threshold for kind in NON_DIGITS if NON_DIGITS[kind][0] == group]))
-
-    def point(threshold: float) -> RejectionPoint:
-        return RejectionPoint(
-            reject_below=threshold,
-            digits=float((digit_plausibilities < threshold).mean()),
-            non_digits={group: rejected_fraction(group, threshold) for group in NON_DIGIT_GROUPS},
-        )
-
+        predictions = predict_batch(non_digit_images(kind))
+        is_rejected = np.array([prediction.rejection is not None for prediction in predictions])  # by the preparation
+        for scores, values in (
+            (plausibilities, [prediction.plausibility for prediction in predictions]),
+            (confidences, [prediction.confidence for prediction in predictions]),
+        ):
+            scores[kind] = np.where(is_rejected, -1.0, values)  # below every threshold
     kinds = {kind: float((values < reject_below).mean()) for kind, values in plausibilities.items()}
-    curve = tuple(point(float(np.quantile(digit_plausibilities, fraction))) for fraction in DIGITS_REJECTED)
-    return RejectionResult(IMAGES_PER_KIND, kinds, point(reject_below), curve)
+    own = _point(reject_below, plausibilities, digits.plausibilities)
+    curve, confidence_curve = (
+        tuple(_point(float(np.quantile(of_digits, share)), scores, of_digits) for share in DIGITS_REJECTED)
+        for scores, of_digits in (
+            (plausibilities, digits.plausibilities),
+            (confidences, digits.probabilities.max(axis=1)),
+        )
+    )
+    return RejectionResult(IMAGES_PER_KIND, kinds, own, curve, confidence_curve)
 
 
-def _plausibilities(predictions: Sequence[Prediction]) -> NDArray[np.float64]:
-    """Return plausibilities, -1 for pictures that the preparation rejected: below every threshold."""
-    return np.array([-1.0 if each.rejection is not None else each.plausibility for each in predictions])
+def _point(threshold: float, scores: _Scores, of_digits: NDArray[np.floating]) -> RejectionPoint:
+    rejected = {
+        group: [scores[kind] < threshold for kind in NON_DIGITS if NON_DIGITS[kind][0] == group]
+        for group in NON_DIGIT_GROUPS
+    }
+    return RejectionPoint(
+        reject_below=threshold,
+        digits=float((of_digits < threshold).mean()),
+        non_digits={group: float(np.mean(values)) for group, values in rejected.items()},
+    )

@@ -76,3 +76,8 @@ def evaluate_robustness(
 def mean_accuracy(results: Sequence[RobustnessResult], group: Group) -> float:
     """Return the mean accuracy over the kinds of a group."""
     return float(np.mean([result.accuracy for result in results if result.group == group]))
+
+
+def mean_rejected(results: Sequence[RobustnessResult], group: Group) -> float:
+    """Return the mean fraction of rejected pictures over the kinds of a group."""
+    return float(np.mean([result.rejected / result.images for result in results if result.group == group]))

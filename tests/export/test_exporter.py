@@ -165,12 +165,12 @@ def test_suite_results_are_recorded_beside_the_accuracy(copied: Path) -> None:
     record_accuracies(copied / "v2", "ten images", {model.name: (Evaluation.of(labels, labels), CONFIDENCE)})
     shown = [
         RobustnessResult("photograph", "shadow", images=10, correct=9, rejected=0),
-        RobustnessResult("photograph", "fine pen", images=10, correct=7, rejected=0),
-        RobustnessResult("corruption", "fog", images=10, correct=5, rejected=1),
+        RobustnessResult("photograph", "fine pen", images=10, correct=7, rejected=2),
+        RobustnessResult("corruption", "fog", images=10, correct=5, rejected=3),
     ]
     record_robustness(model, shown)
     own = RejectionPoint(reject_below=0.7, digits=0.1, non_digits=NON_DIGITS)
-    record_rejection(model, RejectionResult(10, {"blank": 1.0, "words": 0.4, "signs": 0.2}, own, (own,)))
+    record_rejection(model, RejectionResult(10, {"blank": 1.0, "words": 0.4, "signs": 0.2}, own, (own,), (own,)))
     styles = {"0, plain": StyleShares(0.9, 0.0), "1, flag": StyleShares(0.7, 0.1)}
     record_styles(model, StylesResult(10, StyleShares(0.8, 0.05), styles))
 
@@ -179,23 +179,25 @@ def test_suite_results_are_recorded_beside_the_accuracy(copied: Path) -> None:
     assert entry["robustness"] == {
         "images_per_kind": 10,
         "means": {"photograph": pytest.approx(0.8), "corruption": 0.5},
+        "rejected": {"photograph": pytest.approx(0.1), "corruption": 0.3},
         "kinds": {"photograph, shadow": 0.9, "photograph, fine pen": 0.7, "corruption, fog": 0.5},
     }
-    point = {"reject_below": 0.7, "digits": 0.1, "non_digits": NON_DIGITS}
+    point: dict[str, Any] = {"reject_below": 0.7, "digits": 0.1, "non_digits": NON_DIGITS}
+    curves = {"curve": [point], "confidence_curve": [point]}
     kinds = {"blank": 1.0, "words": 0.4, "signs": 0.2}
-    assert entry["rejection"] == {"images_per_kind": 10, "kinds": kinds, "own": point, "curve": [point]}
+    assert entry["rejection"] == {"images_per_kind": 10, "kinds": kinds, "own": point, **curves}
     shares = {"0, plain": {"accuracy": 0.9, "rejected": 0.0}, "1, flag": {"accuracy": 0.7, "rejected": 0.1}}
     mean = {"accuracy": 0.8, "rejected": 0.05}
     assert entry["styles"] == {"images_per_style": 10, "mean": mean, "styles": shares}
     assert list(entry) == sorted(entry)
     card = (copied / "v2" / "README.md").read_text("utf-8")
     assert "renders 10 test images as each kind of photograph and corruption." in card
-    assert "accuracy is 80.00% on photographs and 50.00% on corruptions." in card
+    assert "accuracy is 80.00% on photographs and 50.00% on corruptions; 10.0% and 30.0% are rejected." in card
     assert "| corruption, fog | 50.0% |\n| photograph, fine pen | 70.0% |\n| photograph, shadow | 90.0% |" in card
     assert "90.0% of blank and noisy ones, 60.0% of classes that training\ndoes not show, 70.0% of other" in card
     assert "and 80.0% of parts of photographs. The lowest rates:\nsigns 20%, words 40%, blank 100%." in card
     assert "Of digits drawn in 2 styles of handwriting" in card
-    assert "reads 80.0% and rejects 5.0%.\nThe worst styles:" in card
+    assert "reads 80.0% and rejects 5.0%.\nMost often rejected: 1, flag (10%); 0, plain (0%)." in card
     assert "| 1, flag | 70.0% |\n| 0, plain | 90.0% |" in card
 
 
@@ -209,7 +211,7 @@ def test_a_suite_may_be_recorded_without_an_accuracy(copied: Path, suite: str) -
         record_styles(model, StylesResult(10, StyleShares(0.9, 0.0), {"1, flag": StyleShares(0.9, 0.0)}))
     else:
         own = RejectionPoint(reject_below=0.7, digits=0.1, non_digits=NON_DIGITS)
-        record_rejection(model, RejectionResult(10, {"blank": 1.0}, own, ()))
+        record_rejection(model, RejectionResult(10, {"blank": 1.0}, own, (), ()))
     entry = json.loads((copied / "v2" / "manifest.json").read_text())["accuracy"][model.name]
     assert entry.keys() == {suite, "sha256"}
     card = (copied / "v2" / "README.md").read_text("utf-8")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy.special import expit
+from scipy.special import expit, logsumexp
 
 from runtime.scores import logit_spreads, plausibilities, softmax
 
@@ -32,8 +32,13 @@ class TestSoftmax:
         assert softmax(np.array([[10_000, 0]], dtype)).tolist() == [[1, 0]]
 
 
-def test_a_spread_is_the_largest_logit_minus_the_mean() -> None:
-    assert logit_spreads(np.array([[6, 0, 0], [-1, -4, -1], [2, 2, 2]], np.float32)).tolist() == [4, 1, 0]
+def test_a_spread_is_the_log_sum_exp_minus_the_mean() -> None:
+    even, powers = [2, 2, 2], [math.log(2), math.log(2), math.log(4)]
+    assert logit_spreads(np.array([even, powers])) == pytest.approx([math.log(3), math.log(8) - math.log(16) / 3])
+    logits = np.random.default_rng(0).normal(0, 30, (50, 10)).astype(np.float32)
+    uniform = torch.full((50, 10), 0.1, dtype=torch.float64)
+    expected = torch.nn.functional.cross_entropy(torch.from_numpy(logits).double(), uniform, reduction="none")
+    assert logit_spreads(logits) == pytest.approx(expected.numpy())
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -42,16 +47,16 @@ class TestPlausibilities:
 
     def test_they_are_the_logistic_function_of_the_spread(self, dtype: Any) -> None:
         logits = self.logits.astype(dtype)
-        expected = expit([1.5 * (max(row) - math.fsum(row) / 10 - 4) for row in logits.tolist()])
+        expected = expit([1.5 * (logsumexp(row) - math.fsum(row) / 10 - 4) for row in logits.tolist()])
         actual = plausibilities(logits, 4, 1.5)
         assert (actual.dtype, actual.shape) == (dtype, (50,))
         assert actual == pytest.approx(expected, abs=4 * float(np.finfo(dtype).eps))
         assert 0.01 < expected.min() < 0.5 < expected.max() < 0.999
 
     def test_by_hand(self, dtype: Any) -> None:
-        logits = np.array([[6, 0, 0], [4, 1, 1], [0, 0, 0]], dtype)  # spreads of 4, 2 and 0
-        odds = plausibilities(logits, 2, math.log(3) / 2)
-        assert odds == pytest.approx([3 / 4, 1 / 2, 1 / 4])
+        logits = np.array([[0, 0, 0], [60, 0, 0], [120, 0, 0]], dtype)  # spreads of log 3, 40 and 80
+        odds = plausibilities(logits, 40, math.log(3) / 40)
+        assert odds == pytest.approx([(1 + 3 ** (1 - math.log(3) / 40)) ** -1, 1 / 2, 3 / 4])
         assert odds[1] == 0.5  # not below the threshold
 
     def test_a_row_alone_has_the_same_plausibility(self, dtype: Any) -> None:

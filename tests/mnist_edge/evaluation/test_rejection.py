@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mnist_edge.evaluation.non_digits import NON_DIGIT_GROUPS, NON_DIGITS
 from mnist_edge.evaluation.rejection import evaluate_rejection, non_digit_images
 from runtime import Prediction, Predictor, Reason, Rejection
+from runtime.predictor import Classification
 
 
 @pytest.mark.parametrize("kind", NON_DIGITS)
@@ -29,16 +30,20 @@ def test_fractions_are_counted_by_group_and_threshold() -> None:
             for index, image in enumerate(images)
         ]
 
-    digit_plausibilities = np.linspace(0.5, 1.0, 1001)
+    scores, confidences = (np.linspace(lowest, 1.0, 1001, dtype=np.float32) for lowest in (0.5, 0.7))
+    digits = Classification(np.zeros(1001, np.int64), confidences[:, None], scores)
     kinds: list[str] = []
-    result = evaluate_rejection(predict_batch, digit_plausibilities, reject_below=0.55, on_kind=kinds.append)
+    result = evaluate_rejection(predict_batch, digits, reject_below=0.55, on_kind=kinds.append)
     assert result.own.digits == pytest.approx(0.1, abs=1e-3)
     shares = {"blank or noise": 0.5, "unseen class": 0.5, "seen class": 0.5, "natural": (6 + 0.5) / 7}  # one is grey
     assert result.own.non_digits == shares
     assert kinds == list(NON_DIGITS) == list(result.kinds)
     assert (result.kinds["kana"], result.kinds["coffee"]) == (0.5, 1.0)
     assert [point.digits for point in result.curve] == pytest.approx([0.001, 0.002, 0.005, 0.01, 0.02, 0.05], abs=1e-3)
-    strict = evaluate_rejection(predict_batch, digit_plausibilities, reject_below=0.61).own
+    thresholds = [0.7 + 0.3 * point.digits for point in result.curve]
+    assert [point.reject_below for point in result.confidence_curve] == pytest.approx(thresholds, abs=1e-3)
+    assert {point.non_digits["unseen class"] for point in result.confidence_curve} == {0.5}  # 0.9 is above all of them
+    strict = evaluate_rejection(predict_batch, digits, reject_below=0.61).own
     assert strict.non_digits == dict.fromkeys(NON_DIGIT_GROUPS, 1.0)
 
 

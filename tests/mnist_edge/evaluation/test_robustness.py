@@ -1,6 +1,7 @@
 """The robustness suite: reproducible pictures of each kind, and counts checked by hand."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,14 @@ from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
 from mnist_edge.evaluation.corruptions import CORRUPTIONS
 from mnist_edge.evaluation.photographs import PHOTOGRAPHS
-from mnist_edge.evaluation.robustness import KINDS, Group, evaluate_robustness, mean_accuracy, robustness_images
+from mnist_edge.evaluation.robustness import (
+    KINDS,
+    Group,
+    evaluate_robustness,
+    mean_accuracy,
+    mean_rejected,
+    robustness_images,
+)
 from runtime import Prediction, Predictor, Reason, Rejection
 from tools.examples import draw_examples
 
@@ -79,6 +87,7 @@ def test_correct_and_rejected_pictures_are_counted() -> None:
     assert announced == [kind for _, kind in KINDS]
     assert all((result.images, result.correct, result.rejected) == (10, 9, 2) for result in results)
     assert results[0].accuracy == 0.9
+    assert mean_rejected([*results[:3], replace(results[0], rejected=6)], results[0].group) == pytest.approx(0.3)
 
 
 def test_readme_picture_shows_the_shipped_models_answers(root: Path, tmp_path: Path) -> None:
