@@ -111,7 +111,29 @@ def save_results(path: Path, results: "DataclassInstance") -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    write_bytes(path, f"{json.dumps(results_document(results), indent=1)}\n".encode())
+    write_document(path, results_document(results))
+
+
+def write_document(path: Path, document: dict[str, Any]) -> None:
+    """Write a JSON document, as `save_results` does."""
+    write_bytes(path, f"{json.dumps(document, indent=1)}\n".encode())
+
+
+def read_document(path: Path, results_type: "type[DataclassInstance]") -> dict[str, Any]:
+    """Read a JSON document of results, and check that it is of the given type but not what it holds.
+
+    Raises:
+        BenchmarkError: the file cannot be read or holds something else.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+        if not isinstance(content, dict):
+            raise ValueError("no object")
+        if (content.get("kind"), content.get("format")) != (results_type.__name__, _RESULTS_FORMAT):
+            raise ValueError(f"kind {content.get('kind')!r}, format {content.get('format')!r}")
+    except (OSError, ValueError) as error:
+        raise not_results(path, results_type, error) from error
+    return content
 
 
 def load_results(path: Path, results_type: type[_Results]) -> _Results:
@@ -123,10 +145,12 @@ def load_results(path: Path, results_type: type[_Results]) -> _Results:
     import msgspec  # not at the top: devices have only the base packages, without msgspec
 
     try:
-        content: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict)
-        if (content.get("kind"), content.get("format")) != (results_type.__name__, _RESULTS_FORMAT):
-            raise ValueError(f"kind {content.get('kind')!r}, format {content.get('format')!r}")
-        return msgspec.convert(content, results_type)
-    except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
-        expected = f"results of type {results_type.__name__}, format {_RESULTS_FORMAT}"
-        raise BenchmarkError(f"{path} holds no {expected} ({error}). Measure again.") from error
+        return msgspec.convert(read_document(path, results_type), results_type)
+    except msgspec.ValidationError as error:
+        raise not_results(path, results_type, error) from error
+
+
+def not_results(path: Path, results_type: "type[DataclassInstance]", problem: object) -> BenchmarkError:
+    """Return the error that a file does not hold results of the given type."""
+    expected = f"results of type {results_type.__name__}, format {_RESULTS_FORMAT}"
+    return BenchmarkError(f"{path} holds no {expected} ({problem}). Measure again, into a new file.")

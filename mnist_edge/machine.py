@@ -10,8 +10,13 @@ from pathlib import Path
 
 from mnist_edge import __version__
 
-_FLAGS = ("sse4_2", "avx2", "avx_vnni", "avx512f", "avx512_vnni", "amx_int8", "asimddp", "i8mm")
-"""Instruction sets that decide the speed of small networks, as Linux names them."""
+_X86_FLAGS = ("sse4_2", "avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_vp2intersect", "amx_int8")
+_ARM_FLAGS = ("asimddp", "i8mm", "svei8mm", "sme")
+_FLAGS = _X86_FLAGS + _ARM_FLAGS
+"""Instruction sets that decide which int8 kernels onnxruntime and XNNPACK run, as Linux names them.
+
+No kernel needs avx512_vp2intersect; it tells newer cores from older ones with the same kernels.
+"""
 _CPUINFO = Path("/proc/cpuinfo")
 
 

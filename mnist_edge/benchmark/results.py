@@ -100,3 +100,17 @@ class TrainingBenchmark:
     rounds: int
     threads: int
     models: dict[str, tuple[TrainingTiming, ...]]
+
+
+@dataclass(frozen=True)
+class Benchmarks:
+    """The benchmarks of several machines, the one measured last at the end."""
+
+    machines: tuple[Benchmark, ...]
+
+
+@dataclass(frozen=True)
+class TrainingBenchmarks:
+    """The training benchmarks of several machines, the one measured last at the end."""
+
+    machines: tuple[TrainingBenchmark, ...]

@@ -28,7 +28,12 @@ def benchmark(
         ),
     ] = None,
     results: Annotated[
-        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write the results to a JSON file.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help="Add the results to a JSON file, beside other machines'; with --pictures, write them.",
+        ),
     ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Draw a chart, as PNG.")] = None,
     images: Annotated[
@@ -57,6 +62,8 @@ def benchmark(
     accuracy and refusals on the pictures of the robustness and rejection suites, and what each costs. Takes 20 minutes
     and needs the extra `suites`.
     """
+    from mnist_edge.benchmark.machines import add_machine, read_machines
+    from mnist_edge.benchmark.results import Benchmarks, TrainingBenchmarks
     from mnist_edge.cli import benchmark_tables as tables
     from mnist_edge.files import results_document, save_results
     from runtime.contract import ARTIFACTS, MODELS
@@ -95,20 +102,24 @@ def benchmark(
             raise typer.BadParameter("shows engines; --training has none", param_hint="--plot")
         from mnist_edge.benchmark.training import benchmark_training
 
+        if results is not None:
+            read_machines(results, TrainingBenchmarks)  # before the measurement: it may hold something else
         epochs = benchmark_training(names, ensure_data(data), rounds or 5, step_progress)
         if results is not None:
-            save_results(results, epochs)
+            add_machine(results, epochs)
         output.result(results_document(epochs), tables.training(epochs))
         return
     if plot is not None:
         from mnist_edge.benchmark.plot import plot_benchmark  # before the measurement: matplotlib may be missing
+    if results is not None:
+        read_machines(results, Benchmarks)
     from mnist_edge.benchmark.runner import benchmark_models
 
     folders = {name: ARTIFACTS / name if name in MODELS else Path(name) for name in names}
     splits = _available_split(data, "train"), _available_split(data, "test")
     measured = benchmark_models(folders, *splits, rounds or 15, step_progress)
     if results is not None:
-        save_results(results, measured)
+        add_machine(results, measured)
     if plot is not None:
         plot_benchmark(plot, measured)
     output.result(results_document(measured), tables.inference(measured))
