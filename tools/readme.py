@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from export.manifest import Measurements, read_manifest
-from mnist_edge.benchmark.results import Benchmark, TrainingBenchmark
 from mnist_edge.evaluation.non_digits import NON_DIGIT_GROUPS, NON_DIGITS
-from mnist_edge.files import load_results
-from mnist_edge.machine import describe_machine, describe_versions
+from mnist_edge.machine import describe_versions
 from runtime.contract import ARTIFACTS, FLOAT_FILE, INT8_FILE, MODELS
 from tools.challenge_page import ablation_table, challenge_table, comparison_table, diagram
 from tools.devices_page import devices_table, reach_table
@@ -16,35 +14,7 @@ from tools.markdown import fill, table
 from tools.page_results import page_table
 from tools.pictures_page import pictures_table, versions_table
 from tools.scoring_page import scoring_table
-
-DOCS = ARTIFACTS.parent / "docs"
-BENCHMARK = DOCS / "benchmark.json"
-TRAINING = DOCS / "training.json"
-_INT8_CONTENDER = "mnist-edge, int8"
-
-
-def summary_table(artifacts: Path = ARTIFACTS, path: Path = BENCHMARK) -> str:
-    """Return a table of each int8 model's size, accuracy and speed."""
-    benchmark = load_results(path, Benchmark)
-    threads, batches = benchmark.threads[0], (benchmark.batches[0], benchmark.batches[-1])
-    rows = []
-    for model in MODELS:
-        manifest = read_manifest(artifacts / model)
-        contender = next(entry for entry in benchmark.models[model] if entry.name == _INT8_CONTENDER)
-        rows.append(
-            [
-                f"{model.upper()}, {manifest.parameters:,} parameters",
-                f"{manifest.files[INT8_FILE].bytes:,}",
-                f"{manifest.accuracy[INT8_FILE].top1:.2%}",
-                *(f"{contender.timing(threads, batch).microseconds.median:.1f} µs" for batch in batches),
-            ]
-        )
-    return table(
-        ["int8 model", "bytes", "accuracy", "one image", f"per image in batches of {batches[1]}"],
-        rows,
-        "Accuracy on MNIST's 10,000 test images; time on one thread; processor: "
-        f"{describe_machine(benchmark.machine)}.",
-    )
+from tools.speed_page import speed_table, summary_table, training_table
 
 
 def accuracy_table(artifacts: Path = ARTIFACTS) -> str:
@@ -139,62 +109,6 @@ def rejection_table(artifacts: Path = ARTIFACTS) -> str:
     return f"{curve}\n\n{by_kind}"
 
 
-def speed_table(path: Path = BENCHMARK) -> str:
-    """Return microseconds per image of every engine on one thread, then what each costs a device that runs V2."""
-    benchmark = load_results(path, Benchmark)
-    one_thread, all_threads = benchmark.threads[0], benchmark.threads[-1]
-    first_model, *_, last_model = benchmark.models.values()
-    speed = table(
-        ["µs per image, one thread"]
-        + [f"{model.upper()}, batch {batch}" for model in benchmark.models for batch in benchmark.batches],
-        [
-            [
-                contender.name,
-                *(
-                    f"{entry.timing(one_thread, batch).microseconds.median:.1f}"
-                    for contenders in benchmark.models.values()
-                    for entry in contenders
-                    if entry.name == contender.name
-                    for batch in benchmark.batches
-                ),
-            ]
-            for contender in first_model
-        ],
-    )
-    pace = f"share of one core at {benchmark.predictions_per_second} images/s, {all_threads} threads"
-    costs = table(
-        ["V2", "accuracy", "model bytes", "cold start", "peak memory", pace],
-        [
-            [
-                contender.name,
-                f"{contender.accuracy:.2%}",
-                f"{contender.bytes:,}",
-                f"{contender.cold_start_seconds.median:.2f} s",
-                "" if contender.peak_bytes is None else f"{contender.peak_bytes / 1e6:.0f} MB",
-                f"{contender.processor_shares[str(all_threads)]:.1%}",
-            ]
-            for contender in last_model
-        ],
-        f"Speed: medians of {benchmark.rounds} interleaved rounds; cold start: median of 5; memory and processor "
-        f"share: one run; {benchmark.images:,} images of {benchmark.data_set}; {_conditions(benchmark)}.",
-    )
-    return f"{speed}\n\n{costs}"
-
-
-def training_table(path: Path = TRAINING) -> str:
-    """Return the seconds that one epoch takes by each way of training."""
-    benchmark = load_results(path, TrainingBenchmark)
-    return table(
-        ["one epoch, seconds", *(column for model in benchmark.models for column in (model.upper(), "accuracy"))],
-        [
-            [ways[0].way, *(cell for way in ways for cell in (f"{way.seconds.median:.1f}", f"{way.accuracy:.2%}"))]
-            for ways in zip(*benchmark.models.values(), strict=True)
-        ],
-        f"The recipe `reference`, {benchmark.rounds} interleaved seeds, {benchmark.threads} threads. Seconds are "
-        f"medians, accuracies on MNIST's test images means; {_conditions(benchmark)}.",
-    )
-
-
 TABLES: dict[str, Callable[[], str]] = {
     "summary": summary_table,
     "accuracy": accuracy_table,
@@ -220,10 +134,6 @@ TABLES: dict[str, Callable[[], str]] = {
 def _recorded(artifacts: Path) -> Iterator[tuple[str, Measurements]]:
     for model in MODELS:
         yield model, read_manifest(artifacts / model).accuracy[INT8_FILE]
-
-
-def _conditions(benchmark: Benchmark | TrainingBenchmark) -> str:
-    return f"{describe_machine(benchmark.machine)}; {describe_versions(benchmark.versions)}"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from mnist_edge.machine import Machine, describe_machine, describe_versions, ins
 X86 = """processor\t: 0
 vendor_id\t: GenuineIntel
 model name\t: Intel(R) Xeon(R) Processor
-flags\t\t: fpu vme sse4_1 sse4_2 avx avx2 avx512f avx512_vnni amx_int8
+flags\t\t: fpu vme sse4_1 sse4_2 avx avx2 avx512f avx512_vnni avx512_vp2intersect amx_int8
 
 processor\t: 1
 model name\t: of the second core
@@ -33,12 +33,17 @@ Model\t\t: Raspberry Pi 5 Model B Rev 1.0
 @pytest.mark.parametrize(
     ("cpuinfo", "processor", "flags"),
     [
-        (X86, "Intel(R) Xeon(R) Processor", ("sse4_2", "avx2", "avx512f", "avx512_vnni", "amx_int8")),
+        (
+            X86,
+            "Intel(R) Xeon(R) Processor",
+            ("sse4_2", "avx2", "avx512f", "avx512_vnni", "avx512_vp2intersect", "amx_int8"),
+        ),
         (ARM, None, ("asimddp",)),
+        (ARM.replace("asimddp", "asimddp i8mm sve svei8mm sme"), None, ("asimddp", "i8mm", "svei8mm", "sme")),
         ("", None, ()),
         (None, None, ()),
     ],
-    ids=["x86", "ARM", "empty", "missing"],
+    ids=["x86", "ARM", "newer ARM", "empty", "missing"],
 )
 def test_processor_and_instruction_sets_come_from_cpuinfo(
     tmp_path: Path, cpuinfo: str | None, processor: str | None, flags: tuple[str, ...]

@@ -13,7 +13,8 @@ from mnist_edge.cli.app import COMMANDS
 from mnist_edge.data.drawing import draw_digit
 from tests.conftest import Run
 from tools.markdown import fill
-from tools.readme import TABLES, accuracy_table, speed_table, summary_table, training_table
+from tools.readme import TABLES, accuracy_table
+from tools.speed_page import speed_table, summary_table, training_table
 
 PAGES = ("README.md", "docs/results.md", "docs/challenge.md", "docs/devices.md", "docs/scoring.md")
 DOCUMENTS = [

@@ -2,23 +2,28 @@
 
 import itertools
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from mnist_edge.benchmark.comparison import Comparison
+from mnist_edge.benchmark.machines import add_machine, read_machines
 from mnist_edge.benchmark.picture_files import SMALL
 from mnist_edge.benchmark.picture_results import PictureBenchmark, PictureResult
 from mnist_edge.benchmark.plot import encode, pictures_figure, plot_benchmark
 from mnist_edge.benchmark.results import (
     Benchmark,
+    Benchmarks,
     ContenderResult,
     Spread,
     Timing,
     TrainingBenchmark,
+    TrainingBenchmarks,
     TrainingTiming,
 )
 from mnist_edge.errors import BenchmarkError
@@ -91,6 +96,58 @@ def test_results_of_another_kind_or_with_gaps_are_refused(benchmark: Benchmark, 
     (tmp_path / "results.json").write_text(json.dumps(content))
     with pytest.raises(BenchmarkError):
         load_results(tmp_path / "results.json", Benchmark)
+
+
+def test_another_machine_is_added_and_the_same_replaced(
+    benchmark: Benchmark, training_benchmark: TrainingBenchmark, tmp_path: Path
+) -> None:
+    """Each other processor, instruction set, number of cores or system makes another machine; Python does not."""
+    others = [
+        replace(MACHINE, **change)
+        for change in ({"processor": "b"}, {"flags": ("avx2", "avx_vnni")}, {"cores": 4}, {"system": "Linux aarch64"})
+    ]
+    results: Any  # Benchmark or TrainingBenchmark
+    for results, several in ((benchmark, Benchmarks), (training_benchmark, TrainingBenchmarks)):
+        path = tmp_path / f"{several.__name__}.json"
+        measured = [results, *(replace(results, machine=other) for other in others)]
+        for each in measured:
+            add_machine(path, each)
+        assert list(load_results(path, several).machines) == measured
+        again = replace(results, machine=replace(MACHINE, python="3.14.0"), rounds=99)
+        add_machine(path, again)
+        assert list(load_results(path, several).machines) == [*measured[1:], again]
+
+
+def test_adding_a_machine_needs_the_base_packages_only(
+    benchmark: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "msgspec", None)
+    for cores in (1, 2):
+        add_machine(tmp_path / "results.json", replace(benchmark, machine=replace(MACHINE, cores=cores)))
+    assert len(read_machines(tmp_path / "results.json", Benchmarks)) == 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(
+            "",
+            "[]",
+            '{"kind": "Benchmark", "format": 1}',
+            '{"kind": "TrainingBenchmarks", "format": 1, "machines": []}',
+        ),
+        *(
+            f'{{"kind": "Benchmarks", "format": 1{rest}}}'
+            for rest in ("", ', "machines": 1', ', "machines": [1]', ', "machines": [{"machine": {}}]')
+        ),
+    ],
+)
+def test_no_machine_is_added_to_a_foreign_file(benchmark: Benchmark, content: str, tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(content)
+    with pytest.raises(BenchmarkError, match=r"holds no results of type Benchmarks.*into a new file"):
+        add_machine(path, benchmark)
+    assert path.read_text() == content
 
 
 def test_the_chart_puts_the_fastest_on_top_and_colors_ours(benchmark: Benchmark, tmp_path: Path) -> None:

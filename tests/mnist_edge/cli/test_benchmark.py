@@ -41,7 +41,7 @@ def test_tables_are_printed_and_results_and_a_chart_written(mnist_directory: Pat
     assert "v1: microseconds per image, 1 thread" in done.stdout
     assert "Missing: a peer. Add it with: pip install a-peer" in done.stdout
     assert "round 1 of 1" in done.stderr
-    benchmark = load_results(files[0], results.Benchmark)
+    (benchmark,) = load_results(files[0], results.Benchmarks).machines
     assert [contender.name for contender in benchmark.models["v1"]] == ["mnist-edge, float32", "mnist-edge, int8"]
     for contender in benchmark.models["v1"]:
         assert contender.accuracy > 0.97
@@ -67,7 +67,7 @@ def test_a_contender_that_cannot_start_is_reported(
 
 
 @pytest.mark.usefixtures("_quick")
-def test_without_mnist_json_is_that_of_the_results_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_mnist_json_is_what_the_results_file_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MNIST_EDGE_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     file = tmp_path / "results.json"
@@ -75,7 +75,8 @@ def test_without_mnist_json_is_that_of_the_results_file(tmp_path: Path, monkeypa
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
     assert_documented("benchmark", document)
-    assert document == json.loads(file.read_text())
+    assert (document.pop("kind"), document.pop("format")) == ("Benchmark", 1)
+    assert json.loads(file.read_text()) == {"kind": "Benchmarks", "format": 1, "machines": [document]}
     assert document["models"]["v1"][0]["accuracy"] > 0.9
     assert not (tmp_path / "mnist-edge").exists()  # nothing is downloaded
 
@@ -185,11 +186,22 @@ def test_training_times_an_epoch_of_each_model(
     assert "v1: one epoch" in done.stdout
     assert done.stderr == f"training  step 1/1  v1, seed 0: {training.OURS}\n"
     assert_documented("benchmark", json.loads(file.read_text()))
-    benchmark = load_results(file, results.TrainingBenchmark)
+    (benchmark,) = load_results(file, results.TrainingBenchmarks).machines
     (way,) = benchmark.models["v1"]
     assert (way.way, way.ratio) == (training.OURS, 1)
     assert way.accuracy > 0.8
     assert f"{way.seconds.median:.2f}" in done.stdout
+
+
+@pytest.mark.parametrize("options", [[], ["--training"]])
+def test_a_foreign_results_file_is_refused_before_measuring(run: Run, tmp_path: Path, options: list[str]) -> None:
+    """Even before the data set is looked for, which this folder lacks."""
+    file = tmp_path / "results.json"
+    file.write_text('{"kind": "Comparison", "format": 1}')
+    done = run("benchmark", "v1", *options, "--data", tmp_path, "--results", file)
+    assert done.returncode == 1
+    assert f"{file} holds no results of type" in done.stderr
+    assert file.read_text() == '{"kind": "Comparison", "format": 1}'
 
 
 def test_a_folder_without_an_export_is_an_error(run: Run, mnist_directory: Path, tmp_path: Path) -> None:
