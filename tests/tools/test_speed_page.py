@@ -34,7 +34,7 @@ def contender(name: str, microseconds: dict[int, float]) -> ContenderResult:
 
 def benchmark(machine: Machine, ours: dict[int, float], **models: dict[int, float]) -> Benchmark:
     """Return a benchmark in which LiteRT takes these times for each model."""
-    contenders = {
+    contenders: dict[str, tuple[ContenderResult, ...]] = {
         model: (contender("mnist-edge, int8", ours), contender("LiteRT, plain int8", times))
         for model, times in models.items()
     }

@@ -107,6 +107,7 @@ def test_another_machine_is_added_and_the_same_replaced(
         for change in ({"processor": "b"}, {"flags": ("avx2", "avx_vnni")}, {"cores": 4}, {"system": "Linux aarch64"})
     ]
     results: Any  # Benchmark or TrainingBenchmark
+    several: Any
     for results, several in ((benchmark, Benchmarks), (training_benchmark, TrainingBenchmarks)):
         path = tmp_path / f"{several.__name__}.json"
         measured = [results, *(replace(results, machine=other) for other in others)]
