@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from mnist_edge.data.drawing import draw_digits
+from mnist_edge.data.drawing import Pixels, draw_digits
+from mnist_edge.data.handwriting import write_skeleton
+from mnist_edge.data.outliers.letters import LETTERS
 from mnist_edge.training.augmentation import augment, move
 from mnist_edge.training.changes import stretch
 from mnist_edge.training.drawn import prepared_digits, prepared_outliers
@@ -113,8 +115,22 @@ def test_drawn_digits_are_reproducible_and_legible() -> None:
     assert not np.array_equal(first.images, prepared_digits(100, 4).images)
 
 
-def test_drawn_outliers_are_reproducible_and_not_rejected() -> None:
+def test_drawn_outliers_are_reproducible_and_not_blank() -> None:
     first, again = prepared_outliers(26, 3), prepared_outliers(26, 3)
     assert np.array_equal(first, again)
     assert len({image.tobytes() for image in first}) == len(first) >= 26
     assert first.max(axis=(1, 2)).min() > 100
+
+
+def test_rejected_outliers_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures: list[Pixels] = []
+
+    def every_second_is_blank(generator: np.random.Generator) -> Pixels:
+        letter = write_skeleton(LETTERS["E"], generator)
+        pictures.append(np.zeros_like(letter) if len(pictures) % 2 else letter)
+        return pictures[-1]
+
+    monkeypatch.setattr("mnist_edge.training.drawn._KINDS", [every_second_is_blank])
+    images = prepared_outliers(20, 0)
+    assert (len(images), len(pictures)) == (20, 39)
+    assert images.max(axis=(1, 2)).min() > 100
