@@ -150,8 +150,8 @@ def draw_one(pen: float, slant: float, flag: float, foot: float, margin: int) ->
 def test_a_one_with_a_wide_pen_or_flag_is_no_loop(pen: float) -> None:
     for slant, flag, foot in ((0, 0, 0), (0, 0.25, 0), (0, 0.8, 0), (0.2, 0, 0), (0.2, 0.25, 0), (0.2, 0.5, 0.5)):
         read = [answer(paint(draw_one(pen, slant, flag, foot, margin))) for margin in (0, 2, 8, 40)]
-        if (pen, flag) != (34, 0.8):  # the pen nearly fills the angle, as in a 9
-            assert not set(read) & set("02345689")
+        nine = "9" if (pen, flag) == (34, 0.8) else ""  # the pen nearly fills the angle
+        assert not set(read) & (set("02345689") - set(nine))
         assert read[-1] == ("7" if flag == 0.8 else "1")
 
 
