@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from .contract import CLASSES, IMAGE_SIZE, INPUT, OUTPUT, PICTURE, PREPARED, REJECTION, Reason
@@ -28,7 +27,7 @@ class Network(Session):
     """Runs a digit network on pixels uint8 `[N, 1, 28, 28]`. Threads may share it.
 
     A single image is copied into buffers that stay bound to the session, one pair per thread.
-    Bound buffers save about 4 of the 24 µs of a call: argument checks and allocation.
+    Bound buffers save about 1 of the 18 µs of a call: argument checks and allocation.
     """
 
     graph = "digit network"
@@ -49,13 +48,14 @@ class Network(Session):
         return ThreadPoolExecutor(self._threads - 1, "mnist-edge")
 
     def logits(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return logits, float32 `[N, 10]`, of pixels uint8 `[N, 1, 28, 28]`.
+        """Return logits, float32 `[N, 10]`, of pixels uint8 `[N, 28, 28]` or `[N, 1, 28, 28]`.
 
         Raises:
             ModelError: the model fails or returns another shape.
         """
         if len(batch) == 1:
             return self._logits_of_one(batch)
+        batch = batch.reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE)
         share = max(MIN_IMAGES_PER_THREAD, -(-len(batch) // self._threads))
         try:
             parts = [batch[start : start + share] for start in range(share, len(batch), share)]
@@ -79,13 +79,10 @@ class Network(Session):
         buffers = self._buffers.__dict__
         if not buffers:
             pixels, logits = np.zeros((1, 1, IMAGE_SIZE, IMAGE_SIZE), np.uint8), np.zeros((1, CLASSES), np.float32)
-            binding = self._session.io_binding()
-            binding.bind_ortvalue_input(INPUT, onnxruntime.OrtValue.ortvalue_from_numpy(pixels))
-            binding.bind_ortvalue_output(OUTPUT, onnxruntime.OrtValue.ortvalue_from_numpy(logits))
-            buffers.update(pixels=pixels, logits=logits, binding=binding)
+            buffers.update(pixels=pixels, logits=logits, run=self._bind(INPUT, pixels, OUTPUT, logits))
         buffers["pixels"][...] = image
         try:
-            self._session.run_with_iobinding(buffers["binding"])
+            buffers["run"]()
         except Exception as error:
             raise self._failure(error) from error
         result: NDArray[np.float32] = buffers["logits"].copy()

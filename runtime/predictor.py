@@ -18,6 +18,9 @@ from .loading import find_preparation, load_model
 from .scores import plausibilities, softmax
 from .selftest import SelftestReport, run_selftest
 
+_UINT8: Final = np.dtype(np.uint8)
+_SHAPES: Final = ((IMAGE_SIZE, IMAGE_SIZE), (1, IMAGE_SIZE, IMAGE_SIZE))
+
 
 @dataclass(frozen=True)
 class Rejection:
@@ -216,16 +219,16 @@ class Predictor:
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the network's output, float32 `[N, 10]`, before temperature and softmax; otherwise as `classify`."""
-        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
+        if not isinstance(pixels, np.ndarray) or pixels.dtype != _UINT8:
             actual = pixels.dtype if isinstance(pixels, np.ndarray) else type(pixels).__name__
             raise TypeError(f"pixels must be a uint8 array, 0 to 255, not {actual}")
-        if pixels.shape[1:] not in ((IMAGE_SIZE, IMAGE_SIZE), (1, IMAGE_SIZE, IMAGE_SIZE)):
+        if pixels.shape[1:] not in _SHAPES:
             raise ImageError(
                 f"pixels must have the shape [N, {IMAGE_SIZE}, {IMAGE_SIZE}] or [N, 1, {IMAGE_SIZE}, {IMAGE_SIZE}], "
                 f"not {list(pixels.shape)}; for a picture of any size use predict"
             )
         self._network = self._network.here()
-        return self._network.logits(pixels.reshape(-1, 1, IMAGE_SIZE, IMAGE_SIZE))
+        return self._network.logits(pixels)
 
     def selftest(self) -> SelftestReport:
         """Compare the model's logits, and its answers to pictures, on this machine with those stored at export.
