@@ -23,6 +23,12 @@ become input channels, and the four pixels under a max-pool window become output
 **Odd maps.** A 2×2 max-pool never reads the last row and column of a 7×7 map. The convolution before it skips them when
 the padding on that side is one less: 36 positions instead of 49.
 
+**Few output channels.** ONNX Runtime's kernels for VNNI load each input once for up to 64 output channels; with 24,
+loading takes longer than multiplying. Where a convolution has so few and a 2×2 max-pool behind it, each position
+computes two rows: the kernel has 4 rows and stride (2, 1), and the output channels are py, c. That takes a third more
+multiplications and half as many positions. `Reshape [N, H/2, W, 2C] -> [N, H/2, 2W, C]` puts the four pixels of a
+window side by side, as in step 4.
+
 **The tail.** Flattening an activation channels first would move every byte. Instead it stays channels last, and the
 weights of the linear layer behind it are reordered to match. A global average pool before a linear layer is merged into
 it, since nothing non-linear lies between: each weight is divided by the number of pixels and repeated for each.
@@ -47,6 +53,8 @@ WINDOWS = BLOCK // 2
 """Pooling windows across a block."""
 PHASES = 4
 """Pixels under a pooling window."""
+MAX_PAIRED_CHANNELS = 24
+"""With more output channels, the multiplications that a second row adds take longer than they save."""
 MAX_POOLED_PIXELS = 16
 """An average over more pixels stays a layer: merging it multiplies the number of the linear layer's weights."""
 
@@ -63,6 +71,7 @@ def lay_out(model: ModelProto) -> ModelProto:
     laid_out.CopyFrom(model)
     del laid_out.graph.value_info[:]  # shapes are inferred where they are needed
     _lay_out_first_block(laid_out.graph)
+    _pair_rows(laid_out)
     _skip_unread_pixels(laid_out)
     _lay_out_tail(laid_out)
     onnx.checker.check_model(laid_out, full_check=True)
@@ -129,6 +138,35 @@ def _skip_unread_pixels(model: ModelProto) -> None:
             height, width = shapes[convolution.output[0]][2:]
             pads = next(attribute for attribute in convolution.attribute if attribute.name == "pads")
             pads.ints[2:] = [1 - height % 2, 1 - width % 2]
+
+
+def _pair_rows(model: ModelProto) -> None:
+    graph, shapes, stored = model.graph, _shapes(model), constants(model.graph)
+    for convolution in [node for node in graph.node if node.op_type == "Conv" and _keeps_size(node)]:
+        layers = _chain(graph, convolution.output[0], "Relu", "MaxPool")
+        parameters = [stored[parameter] for parameter in convolution.input[1:] if parameter in stored]
+        channels, height, width = shapes[convolution.output[0]][1:]
+        if layers is None or not _halves_size(layers[1]) or len(parameters) < len(convolution.input) - 1:
+            continue
+        if channels > MAX_PAIRED_CHANNELS:
+            continue
+        name, (relu, pool) = convolution.name, layers
+        kernel = np.zeros((2, *parameters[0].shape[:2], 4, 3), np.float32)
+        kernel[0, :, :, :3], kernel[1, :, :, 1:] = parameters[0], parameters[0]
+        added = {f"{name}.rows.weight": kernel.reshape(2 * channels, -1, 4, 3)}
+        added |= {f"{name}.rows.bias": np.tile(bias, 2) for bias in parameters[1:]}
+        shape = {f"{name}.windows.shape": np.array([-1, height // 2, width // 2 * PHASES, channels], np.int64)}
+        pads = [1, 1, 1 - height % 2, 1 - width % 2]  # skips what the pool does not read
+        sizes = {"kernel_shape": [1, PHASES], "strides": [1, PHASES]}
+        steps = [
+            _node("Conv", name, [convolution.input[0], *added], kernel_shape=[4, 3], strides=[2, 1], pads=pads),
+            _node("Relu", relu.name, [name]),
+            _node("Transpose", f"{name}.rows_last", [relu.name], perm=_TO_CHANNELS_LAST),
+            _node("Reshape", f"{name}.windows_last", [f"{name}.rows_last", *shape]),
+            _node("Transpose", f"{name}.windows", [f"{name}.windows_last"], perm=_TO_CHANNELS_FIRST),
+            _node("MaxPool", pool.name, [f"{name}.windows"], pool.output[0], **sizes),
+        ]
+        replace_nodes(graph, [convolution, *layers], steps, added | shape)
 
 
 def _lay_out_tail(model: ModelProto) -> None:

@@ -10,6 +10,7 @@ from mnist_edge.machine import describe_versions
 from runtime.contract import ARTIFACTS, FLOAT_FILE, INT8_FILE, MODELS
 from tools.challenge_page import ablation_table, challenge_table, comparison_table, diagram
 from tools.devices_page import devices_table, reach_table
+from tools.former_page import former_table
 from tools.markdown import fill, table
 from tools.page_results import page_table
 from tools.pictures_page import pictures_table, versions_table
@@ -115,6 +116,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "robustness": robustness_table,
     "styles": styles_table,
     "rejection": rejection_table,
+    "former": former_table,
     "speed": speed_table,
     "training": training_table,
     "pictures": pictures_table,

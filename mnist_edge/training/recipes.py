@@ -1,6 +1,6 @@
 """The training recipes: hyperparameters as data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -60,11 +60,16 @@ class Recipe:
 
 # One line for each group of fields
 # fmt: off
-_DEPLOY_AUGMENTATION = Augmentation(
-    moved_only_share=0.6,
-    rotation_degrees=4.0, log_scale=0.04, shear=0.075, shift_pixels=0.6, bend_pixels=0.4,
-    stroke_share=0.18, low_resolution_share=0.12, gap_share=0.09, blur_share=0.12,
+_V1_AUGMENTATION = Augmentation(
+    moved_only_share=0.5,
+    rotation_degrees=4.0, log_scale=0.04, shear=0.075, shift_pixels=0.6, bend_pixels=0.4, changed_move=1.3,
+    stroke_share=0.22, low_resolution_share=0.2, gap_share=0.09, blur_share=0.15,
     contrast_share=0.3, noise_share=0.09, line_share=0.05, stray_stroke_share=0.09,
+    stretch_share=0.18, outline_share=0.04, spatter_share=0.05,
+)
+# V2 loses more of its accuracy on MNIST by strong changes and many outliers.
+_V2_AUGMENTATION = replace(
+    _V1_AUGMENTATION, moved_only_share=0.65, changed_move=1.0, low_resolution_share=0.18, blur_share=0.12
 )
 RECIPES: tuple[Recipe, ...] = (
     # The reference does not state V1's learning rate. On 6,000 held-out training images, six seeds, 0.003 reached
@@ -111,14 +116,16 @@ RECIPES: tuple[Recipe, ...] = (
     *(
         Recipe(
             name="deploy", architecture=architecture,
-            epochs=60, batch_size=128, validation_images=4_000,
+            epochs=70, batch_size=128, validation_images=4_000,
             peak_learning_rate=0.004, final_learning_rate=0.0, weight_decay=0.01,
             muon_learning_rate=0.02,
             warmup_share=0.1,
-            label_smoothing=0.05,
-            outliers=10, augmentation=_DEPLOY_AUGMENTATION,
+            dropout=0.0, label_smoothing=0.05,
+            drawn_digits=drawn_digits, outliers=outliers, augmentation=augmentation,
         )
-        for architecture in ("v1", "v2")
+        for architecture, drawn_digits, outliers, augmentation in (
+            ("v1", 24, 20, _V1_AUGMENTATION), ("v2", 16, 10, _V2_AUGMENTATION)
+        )
     ),
 )
 # fmt: on

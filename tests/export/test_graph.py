@@ -26,9 +26,9 @@ def test_a_graph_has_the_layers_of_its_network(name: str, checkpoint: Checkpoint
 
 def test_dequantized_weights_count_for_the_layer_that_uses_them(name: str, int8_onnx: ModelProto) -> None:
     layers = {layer.name: layer for layer in layers_of_graph(int8_onnx)}
-    assert layers["conv_3"].parameters == {"v1": 3_480, "v2": 18_432 + 64}[name]
-    assert layers["conv_3"].multiply_adds == {"v1": 24 * 36 * 144, "v2": 64 * 36 * 288}[name]
-    weights, channels = {"v1": (3_456, 24), "v2": (18_432, 64)}[name]
+    assert layers["conv_3"].parameters == {"v1": 9_216 + 48, "v2": 18_432 + 64}[name]
+    assert layers["conv_3"].multiply_adds == {"v1": 48 * 18 * 192, "v2": 64 * 36 * 288}[name]
+    weights, channels = {"v1": (9_216, 48), "v2": (18_432, 64)}[name]
     # 1 byte per weight; per channel 4 for the bias, 5 for scale and zero point, and up to 8 for those of the bias.
     assert weights + channels * 9 <= layers["conv_3"].parameter_bytes <= weights + channels * 17
 

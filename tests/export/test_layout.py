@@ -151,7 +151,7 @@ def test_pixels_that_no_pool_reads_are_not_computed(size: int, computed: tuple[i
     torch.manual_seed(0)
     network = _Other(
         *(nn.MaxPool2d(28 - size + 1, 1), nn.MaxPool2d(2)),
-        *(nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(1, 25, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
     ).eval()
     with torch.inference_mode():
         network(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
@@ -160,6 +160,27 @@ def test_pixels_that_no_pool_reads_are_not_computed(size: int, computed: tuple[i
     (convolution,) = (node for node in laid_out.graph.node if node.op_type == "Conv")
     (value,) = (value for value in laid_out.graph.value_info if value.name == convolution.output[0])
     assert tuple(dimension.dim_value for dimension in value.type.tensor_type.shape.dim[2:]) == computed
+    for count in (1, 2):
+        assert np.abs(_run(laid_out, _noise(count)) - _run(plain, _noise(count))).max() <= TOLERANCE
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(
+    ("channels", "size", "paired"), [(24, 28, True), (5, 28, True), (25, 28, False), (16, 26, True), (16, 22, True)]
+)
+def test_few_channels_compute_two_rows_at_a_position(channels: int, size: int, paired: bool, bias: bool) -> None:
+    """The convolution's maps have 14, 13 and 11 rows and columns."""
+    torch.manual_seed(0)
+    network = _Other(
+        *(nn.MaxPool2d(28 - size + 1, 1), nn.MaxPool2d(2)),
+        *(nn.Conv2d(1, 3, 1), nn.Conv2d(3, channels, 3, padding=1, bias=bias), nn.ReLU(), nn.MaxPool2d(2)),
+    ).eval()
+    with torch.inference_mode():
+        network(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
+    plain = strip_input_scaling(to_float_onnx(network))
+    laid_out = lay_out(plain)
+    kernels = [value.dims[2:] for value in laid_out.graph.initializer if len(value.dims) == 4]
+    assert ([4, 3] in kernels) == paired
     for count in (1, 2):
         assert np.abs(_run(laid_out, _noise(count)) - _run(plain, _noise(count))).max() <= TOLERANCE
 

@@ -68,6 +68,8 @@ def nine(pen: float, stem_pen: float, gap: float, stem_level: float = 1.0, stem:
 
 STEM_LOST = "a hairline is so pale that it lies outside the digit's box, or is dropped and too light for a rival"
 
+LOOP_ALONE = "a loop as thick as seven hairlines weighs more than its stem"
+
 
 @pytest.mark.parametrize(
     ("pen", "stem_pen", "gap", "stem_level"),
@@ -82,7 +84,7 @@ STEM_LOST = "a hairline is so pale that it lies outside the digit's box, or is d
         (10, 4, 6, 0.5),
         (6, 2, 0, 0.5),
         fails(10, 3, 10, 0.5, because=STEM_LOST),
-        (14, 2, 2, 1.0),
+        fails(14, 2, 2, 1.0, because=LOOP_ALONE),
     ],
 )
 def test_a_nine_with_a_weak_stem_is_no_zero(pen: float, stem_pen: float, gap: float, stem_level: float) -> None:
@@ -130,7 +132,7 @@ def over_a_line(digit: int, gap: int, color: tuple[int, int, int], thickness: in
 RULED = "a line joined to a digit on the coarse grid is its foot, and both are high enough for a 2"
 
 
-@pytest.mark.parametrize("gap", [1, 4, fails(7, because=RULED), fails(8, because=RULED), fails(10, because=RULED), 13])
+@pytest.mark.parametrize("gap", [1, 4, 7, fails(8, because=RULED), fails(10, because=RULED), 13])
 def test_a_line_below_a_digit_does_not_change_it(gap: int) -> None:
     assert not reading.misread(answer(over_a_line(digit, gap, BLACK)) for digit in range(10))
 
@@ -150,9 +152,8 @@ def draw_one(pen: float, slant: float, flag: float, foot: float, margin: int) ->
 def test_a_one_with_a_wide_pen_or_flag_is_no_loop(pen: float) -> None:
     for slant, flag, foot in ((0, 0, 0), (0, 0.25, 0), (0, 0.8, 0), (0.2, 0, 0), (0.2, 0.25, 0), (0.2, 0.5, 0.5)):
         read = [answer(paint(draw_one(pen, slant, flag, foot, margin))) for margin in (0, 2, 8, 40)]
-        nine = "9" if (pen, flag) == (34, 0.8) else ""  # the pen nearly fills the angle
-        assert not set(read) & (set("02345689") - set(nine))
-        assert read[-1] == ("7" if flag == 0.8 else "1")
+        assert not set(read) & set("02345689")
+        assert read[-1] == ("7" if flag == 0.8 and pen < 34 else "1")  # the widest pen nearly fills the angle
 
 
 @pytest.mark.parametrize("ink", [(0, 0, 0, 255), (255, 255, 255, 255), (40, 60, 150, 255)])
@@ -214,10 +215,9 @@ def test_half_of_the_logos_are_rejected() -> None:
 
 PHOTOGRAPHS = [
     "astronaut", "brick", "camera", "cat", "cell", "checkerboard", "clock", "coffee", "coins", "colorwheel", "grass",
-    "gravel", "hubble_deep_field", "immunohistochemistry", "logo", "moon", "page", "shepp_logan_phantom", "text",
+    "gravel", "hubble_deep_field", "immunohistochemistry", "logo", "moon", "page", "retina", "shepp_logan_phantom",
+    "text",
 ]  # fmt: skip
-READ = {"retina": "8", "rocket": "4"}
-"""Pictures that are not rejected, as they should be, and what is read in them."""
 
 
 def read_sample(name: str) -> str:
@@ -230,8 +230,9 @@ def test_a_photograph_or_a_scan_is_rejected(name: str) -> None:
     assert not read_sample(name).isdigit()
 
 
-def test_two_more_pictures_are_not_rejected() -> None:
-    assert {name: read_sample(name) for name in READ} == READ
+def test_a_picture_of_an_upright_bar_is_not_rejected() -> None:
+    """A rocket on its tower: a picture can be a photograph and look like a digit all the same."""
+    assert read_sample("rocket") == "4"
 
 
 def rejected_share(pictures: NDArray[np.uint8]) -> float:

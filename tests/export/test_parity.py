@@ -58,9 +58,10 @@ def test_a_float_model_that_predicts_another_digit_is_refused(checkpoint: Checkp
 
 
 def test_an_int8_model_that_predicts_other_digits_is_refused(
-    checkpoint: Checkpoint, float_onnx: ModelProto, int8_onnx: ModelProto
+    name: str, checkpoint: Checkpoint, float_onnx: ModelProto, int8_onnx: ModelProto
 ) -> None:
-    damaged = _with_changed_weight(int8_onnx, "blocks.1.0.weight_quantized", -1)
+    weight = {"v1": "conv_2.rows.weight_quantized", "v2": "blocks.1.0.weight_quantized"}[name]
+    damaged = _with_changed_weight(int8_onnx, weight, -1)
     with pytest.raises(CheckFailedError, match="the int8 model does not agree with PyTorch"):
         check_parity(checkpoint.model, float_onnx, damaged)
 

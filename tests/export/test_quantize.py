@@ -21,12 +21,11 @@ from mnist_edge.training.checkpoint import Checkpoint
 from mnist_edge.training.loop import model_logits
 
 # The kernels that ONNX Runtime fuses the graphs into: integers from the first to the last.
-BLOCKS = [
-    *("Reshape", "QLinearConv", "Reshape", "NhwcMaxPool", "Reshape"),
-    *("QLinearConv", "NhwcMaxPool"),
-    *("QLinearConv", "NhwcMaxPool"),
-]
-FUSED = {"v1": [*BLOCKS, "Reshape", "QGemm", "QGemm"], "v2": [*BLOCKS, "Reshape", "QGemm"]}
+FIRST = ["Reshape", "QLinearConv", "Reshape", "NhwcMaxPool", "Reshape"]
+FUSED = {
+    "v1": [*FIRST, *["QLinearConv", "Reshape", "NhwcMaxPool"] * 2, "Reshape", "QGemm", "QGemm"],
+    "v2": [*FIRST, *["QLinearConv", "NhwcMaxPool"] * 2, "Reshape", "QGemm"],
+}
 
 
 def _constants(model: ModelProto) -> dict[str, NDArray[np.generic]]:
@@ -58,9 +57,10 @@ def test_logits_are_not_quantized(int8_onnx: ModelProto) -> None:
 def test_no_pair_of_weights_can_overflow_16_bits(name: str, int8_onnx: ModelProto) -> None:
     """AVX2 adds pairs of products with saturation, so 255 × (|a| + |b|) must not exceed 32,767."""
     weights = [values for values in _constants(int8_onnx).values() if values.dtype == np.int8 and values.ndim > 1]
-    # The first layer's weights are laid out in blocks, and V2's last layer includes the average of 9 pixels.
+    # The first layer's weights are laid out in blocks, V1's next two compute two rows at a position, and V2's last
+    # layer includes the average of 9 pixels.
     assert [values.size for values in weights] == {
-        "v1": [8 * 8 * 48, 1_152, 3_456, 19_008, 880],
+        "v1": [8 * 8 * 48, 8 * 32 * 12, 16 * 48 * 12, 19_008, 880],
         "v2": [16 * 8 * 48, 4_608, 18_432, 9 * 640],
     }[name]
     for values in weights:

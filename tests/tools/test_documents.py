@@ -56,7 +56,7 @@ def test_every_generated_table_stands_in_a_page(root: Path) -> None:
 
 
 def test_a_changed_table_is_noticed(readme: str) -> None:
-    changed = readme.replace("| 99.61% |", "| 99.62% |")
+    changed = readme.replace("| 99.53% |", "| 99.54% |")
     assert changed != readme
     assert fill(changed, TABLES) == readme
     assert summary_table() not in changed
