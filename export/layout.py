@@ -130,43 +130,50 @@ def _lay_out_first_block(graph: GraphProto) -> None:
 
 def _skip_unread_pixels(model: ModelProto) -> None:
     graph, shapes = model.graph, _shapes(model)
-    for convolution in graph.node:
-        if convolution.op_type != "Conv" or not _keeps_size(convolution):
-            continue
-        layers = _chain(graph, convolution.output[0], "Relu", "MaxPool")
-        if layers is not None and _halves_size(layers[1]):
-            height, width = shapes[convolution.output[0]][2:]
-            pads = next(attribute for attribute in convolution.attribute if attribute.name == "pads")
-            pads.ints[2:] = [1 - height % 2, 1 - width % 2]
+    for convolution, _, _ in _pooled_convolutions(graph):
+        pads = next(attribute for attribute in convolution.attribute if attribute.name == "pads")
+        pads.ints[:] = _pads_of_read_pixels(shapes[convolution.output[0]])
 
 
 def _pair_rows(model: ModelProto) -> None:
     graph, shapes, stored = model.graph, _shapes(model), constants(model.graph)
-    for convolution in [node for node in graph.node if node.op_type == "Conv" and _keeps_size(node)]:
-        layers = _chain(graph, convolution.output[0], "Relu", "MaxPool")
+    for convolution, relu, pool in _pooled_convolutions(graph):
         parameters = [stored[parameter] for parameter in convolution.input[1:] if parameter in stored]
-        channels, height, width = shapes[convolution.output[0]][1:]
-        if layers is None or not _halves_size(layers[1]) or len(parameters) < len(convolution.input) - 1:
+        shape = shapes[convolution.output[0]]
+        name, (channels, height, width) = convolution.name, shape[1:]
+        if channels > MAX_PAIRED_CHANNELS or len(parameters) < len(convolution.input) - 1:
             continue
-        if channels > MAX_PAIRED_CHANNELS:
-            continue
-        name, (relu, pool) = convolution.name, layers
         kernel = np.zeros((2, *parameters[0].shape[:2], 4, 3), np.float32)
         kernel[0, :, :, :3], kernel[1, :, :, 1:] = parameters[0], parameters[0]
         added = {f"{name}.rows.weight": kernel.reshape(2 * channels, -1, 4, 3)}
         added |= {f"{name}.rows.bias": np.tile(bias, 2) for bias in parameters[1:]}
-        shape = {f"{name}.windows.shape": np.array([-1, height // 2, width // 2 * PHASES, channels], np.int64)}
-        pads = [1, 1, 1 - height % 2, 1 - width % 2]  # skips what the pool does not read
+        windows = {f"{name}.windows.shape": np.array([-1, height // 2, width // 2 * PHASES, channels], np.int64)}
+        pads = _pads_of_read_pixels(shape)
         sizes = {"kernel_shape": [1, PHASES], "strides": [1, PHASES]}
         steps = [
             _node("Conv", name, [convolution.input[0], *added], kernel_shape=[4, 3], strides=[2, 1], pads=pads),
             _node("Relu", relu.name, [name]),
             _node("Transpose", f"{name}.rows_last", [relu.name], perm=_TO_CHANNELS_LAST),
-            _node("Reshape", f"{name}.windows_last", [f"{name}.rows_last", *shape]),
+            _node("Reshape", f"{name}.windows_last", [f"{name}.rows_last", *windows]),
             _node("Transpose", f"{name}.windows", [f"{name}.windows_last"], perm=_TO_CHANNELS_FIRST),
             _node("MaxPool", pool.name, [f"{name}.windows"], pool.output[0], **sizes),
         ]
-        replace_nodes(graph, [convolution, *layers], steps, added | shape)
+        replace_nodes(graph, [convolution, relu, pool], steps, added | windows)
+
+
+def _pooled_convolutions(graph: GraphProto) -> list[tuple[NodeProto, NodeProto, NodeProto]]:
+    """List the 3×3 convolutions that keep the size of a map before a 2×2 pool, each with its ReLU and pool."""
+    layers = [
+        (node, _chain(graph, node.output[0], "Relu", "MaxPool"))
+        for node in graph.node
+        if node.op_type == "Conv" and _keeps_size(node)
+    ]
+    return [(node, chain[0], chain[1]) for node, chain in layers if chain is not None and _halves_size(chain[1])]
+
+
+def _pads_of_read_pixels(shape: list[int]) -> list[int]:
+    """Return pads with which a 3×3 convolution leaves out the last row and column of odd maps, which no pool reads."""
+    return [1, 1, 1 - shape[2] % 2, 1 - shape[3] % 2]
 
 
 def _lay_out_tail(model: ModelProto) -> None:

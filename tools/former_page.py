@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.manifest import Manifest, Measurements, read_manifest
+from export.manifest import Manifest, read_manifest
 from mnist_edge.errors import ArtifactError
 from mnist_edge.files import load_results, save_results
 from runtime.contract import ARTIFACTS, INT8_FILE, MODELS
@@ -29,14 +29,20 @@ def figures(manifest: Manifest) -> dict[str, float]:
     Raises:
         ArtifactError: not all suites are recorded.
     """
-    measured = manifest.accuracy.get(INT8_FILE) or Measurements(sha256="")
-    robustness, rejection, styles = measured.robustness, measured.rejection, measured.styles
-    accuracy, calibration_error = measured.top1, measured.expected_calibration_error
-    if accuracy is None or calibration_error is None or robustness is None or rejection is None or styles is None:
+    measured = manifest.accuracy.get(INT8_FILE)
+    if (
+        measured is None
+        or measured.top1 is None
+        or measured.expected_calibration_error is None
+        or measured.robustness is None
+        or measured.rejection is None
+        or measured.styles is None
+    ):
         raise ArtifactError(f"figures of {manifest.name} are missing; record them by mnist-edge evaluate --record")
+    robustness, rejection, styles = measured.robustness, measured.rejection, measured.styles
     return {
-        "MNIST test, accuracy": accuracy,
-        "MNIST test, calibration error": calibration_error,
+        "MNIST test, accuracy": measured.top1,
+        "MNIST test, calibration error": measured.expected_calibration_error,
         "MNIST test, rejected": rejection.own.digits,
         "photographs, accuracy": robustness.means.photograph,
         "photographs, rejected": robustness.rejected.photograph,

@@ -145,17 +145,20 @@ def test_layers_with_computed_weights_are_left_unchanged(name: str) -> None:
     assert np.abs(_run(laid_out, _noise(2)) - _run(plain, _noise(2))).max() <= TOLERANCE
 
 
+def _pooled(size: int, *convolutions: nn.Module) -> onnx.ModelProto:
+    """Return the float graph of convolutions between two pools, on maps of half of `size`."""
+    shrinking = nn.MaxPool2d(28 - size + 1, 1), nn.MaxPool2d(2)
+    network = _Other(*shrinking, *convolutions, nn.ReLU(), nn.MaxPool2d(2)).eval()
+    with torch.inference_mode():
+        network(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
+    return strip_input_scaling(to_float_onnx(network))
+
+
 @pytest.mark.parametrize(("size", "computed"), [(28, (14, 14)), (26, (12, 12)), (22, (10, 10)), (20, (10, 10))])
 def test_pixels_that_no_pool_reads_are_not_computed(size: int, computed: tuple[int, int]) -> None:
     """The convolution's maps have 14, 13, 11 and 10 rows and columns."""
     torch.manual_seed(0)
-    network = _Other(
-        *(nn.MaxPool2d(28 - size + 1, 1), nn.MaxPool2d(2)),
-        *(nn.Conv2d(1, 25, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-    ).eval()
-    with torch.inference_mode():
-        network(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
-    plain = strip_input_scaling(to_float_onnx(network))
+    plain = _pooled(size, nn.Conv2d(1, 25, 3, padding=1))
     laid_out = onnx.shape_inference.infer_shapes(lay_out(plain))
     (convolution,) = (node for node in laid_out.graph.node if node.op_type == "Conv")
     (value,) = (value for value in laid_out.graph.value_info if value.name == convolution.output[0])
@@ -171,13 +174,7 @@ def test_pixels_that_no_pool_reads_are_not_computed(size: int, computed: tuple[i
 def test_few_channels_compute_two_rows_at_a_position(channels: int, size: int, paired: bool, bias: bool) -> None:
     """The convolution's maps have 14, 13 and 11 rows and columns."""
     torch.manual_seed(0)
-    network = _Other(
-        *(nn.MaxPool2d(28 - size + 1, 1), nn.MaxPool2d(2)),
-        *(nn.Conv2d(1, 3, 1), nn.Conv2d(3, channels, 3, padding=1, bias=bias), nn.ReLU(), nn.MaxPool2d(2)),
-    ).eval()
-    with torch.inference_mode():
-        network(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
-    plain = strip_input_scaling(to_float_onnx(network))
+    plain = _pooled(size, nn.Conv2d(1, 3, 1), nn.Conv2d(3, channels, 3, padding=1, bias=bias))
     laid_out = lay_out(plain)
     kernels = [value.dims[2:] for value in laid_out.graph.initializer if len(value.dims) == 4]
     assert ([4, 3] in kernels) == paired
