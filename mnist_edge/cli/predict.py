@@ -56,6 +56,8 @@ def predict(
         raise typer.BadParameter("choose either --json or --csv", param_hint="--csv")
     if math.isnan(reject_below):
         raise typer.BadParameter("nan is not in the range 0<=x<=1", param_hint="--reject-below")
+    if "" in inputs:  # as a path it would be the working folder
+        raise typer.BadParameter("a name is empty", param_hint="IMAGE")
     images = _list_images(inputs)
     if drawing is not None and (len(images) != 1 or images == ["-"]):
         raise typer.BadParameter("needs exactly one image file", param_hint="--explain")

@@ -81,6 +81,12 @@ def test_unreadable_images_are_reported_and_skipped(run: Run, samples: Path, tmp
         assert problem in error
 
 
+def test_an_empty_name_does_not_stand_for_the_working_folder(run: Run) -> None:
+    done = run("predict", "")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "a name is empty" in done.stderr
+
+
 @pytest.mark.parametrize("filters", ["", "always", "error"])
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_damaged_images_print_one_line_each(
