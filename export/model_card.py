@@ -28,7 +28,7 @@ def model_card(manifest: "Manifest") -> str:
         accuracies=_accuracies(manifest),
         optimizer=_optimizer(recipe),
         augmentation=_augmentation(recipe),
-        drawn=f", and {recipe.drawn_digits} digits drawn by code in each batch" if recipe.drawn_digits else "",
+        drawn=f", plus {recipe.drawn_digits} digits drawn by code in each batch" if recipe.drawn_digits else "",
         origin=_origin(recipe),
         files="\n".join(files),
         rejected_share=REJECTED_SHARE,
@@ -66,8 +66,9 @@ def _augmentation(recipe: Recipe) -> str:
     if not recipe.augmentation:
         return "none"
     return (
-        "digits are shifted, bent, blurred, broken and smudged at random; each batch also contains "
-        f"{recipe.outliers} images\n  without a digit, for which the network learns equal probabilities for all digits"
+        "digits are shifted, bent, blurred, broken and smudged at random\n"
+        f"- Outliers: {recipe.outliers} images without a digit are added to each batch; for these the network learns\n"
+        "  equal probabilities for all digits"
     )
 
 
@@ -76,8 +77,8 @@ def _origin(recipe: Recipe) -> str:
     if not recipe.drawn_digits:
         return f"All digits that the model was trained on are MNIST's: {mnist}"
     return (
-        f"All handwriting that the model was trained on is MNIST's: {mnist}\n"
-        "It knows the styles of other countries only from digits drawn by code."
+        f"The only real handwriting in the training is MNIST's: {mnist}\n"
+        "Styles of other countries were only drawn by code."
     )
 
 
@@ -104,7 +105,7 @@ def _styles(manifest: "Manifest") -> str:
     rejected = sorted(entry.styles.styles.items(), key=lambda style: -style[1].rejected)[:_WORST_KINDS]
     return (
         f"Of digits drawn in {len(accuracies)} styles of handwriting that training does not contain, "
-        f"the int8 model reads {mean.accuracy:.1%} and rejects {mean.rejected:.1%}.\n"
+        f"the int8 model's best guess is right for {mean.accuracy:.1%}; it rejects {mean.rejected:.1%}, right or not.\n"
         f"Most often rejected: {'; '.join(f'{name} ({shares.rejected:.0%})' for name, shares in rejected)}.\n"
         f"The styles with the lowest accuracy:\n\n{_table('style', accuracies)}"
     )
@@ -116,7 +117,7 @@ def _rejection(manifest: "Manifest") -> str:
         command = f"mnist-edge evaluate {manifest.name} --suite rejection --record"
         return f"Rejection of non-digits is not measured yet: run `{command}`."
     shares = entry.rejection.own.non_digits
-    rates = ", ".join(f"{kind} {rejected:.0%}" for kind, rejected in _lowest(entry.rejection.kinds))
+    rates = ", ".join(f"{kind} {rejected:.1%}" for kind, rejected in _lowest(entry.rejection.kinds))
     return (
         f"Of images without a digit, the int8 model rejects {shares['blank or noise']:.1%} of blank and noisy ones, "
         f"{shares['unseen class']:.1%} of classes that training\ndoes not show, {shares['seen class']:.1%} of other "

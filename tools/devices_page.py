@@ -70,9 +70,9 @@ def reach_table(devices: Path = DEVICES, reach: Path = REACH, browser: Path = BR
     return table(
         ["difference from the answers at export", *processors],
         [[name, *(cells.get((name, column), "not measured") for column in processors)] for name in languages],
-        "Compared are digits, rejections, scores (confidence and plausibility) and prepared pixels of golden pictures, "
-        "and int8 logits of golden images; in the browser, of blank pictures only the rejection. What a cell does not "
-        "name has the same bits. All processors but the first are emulated. "
+        "The comparison covers digits, rejections, scores (confidence and plausibility) and prepared pixels of the "
+        "golden pictures, and int8 logits of the golden images; in the browser, of blank pictures only the rejection. "
+        "Everything that a cell does not name is identical bit for bit. All processors but the first are emulated. "
         "[More figures](docs/devices.md#the-same-answers-everywhere).",
     )
 
@@ -101,12 +101,13 @@ def devices_table(devices: Path = DEVICES, reach: Path = REACH, browser: Path = 
             for part in results
             for device in part.devices
         ],
-        "Golden pictures of both models, each read by `picture_to_digit.onnx` alone and, but for C++ and Node on most "
-        "emulated processors, by `Predictor.predict` or a program of [examples/](../examples), and the logits of the "
-        "golden images: the largest differences from the answers at export. A score is a confidence or a plausibility. "
-        f"A prepared pixel may differ by {PREPARED_TOLERANCE} level. Of blank pictures in the browser only the "
-        "rejection is compared: the rest is rounding noise. Processors that are named are emulated by qemu-user; "
-        f"the others are {' and '.join(dict.fromkeys(machines))}.",
+        "The largest differences from the answers at export, over the golden pictures of both models and the logits "
+        "of their golden images. `picture_to_digit.onnx` alone reads each picture; except for C++ and Node on most "
+        "emulated processors, `Predictor.predict` or a program in [examples/](../examples) reads it too. A score is a "
+        f"confidence or a plausibility. The check allows a prepared pixel to differ by {PREPARED_TOLERANCE} level. Of "
+        "blank pictures in the browser only the rejection is compared: the rest is rounding noise. The camera loop "
+        "skips pictures with opacity, which cameras do not take. Rows that name Haswell, Nehalem or aarch64 are "
+        f"emulated by qemu-user; all others ran on {' and '.join(dict.fromkeys(machines))}.",
     )
 
 

@@ -83,7 +83,8 @@ def scoring_table(path: Path = SCORING) -> str:
         f"The fastest of {results.rounds} interleaved rounds with {few:,} and {many:,} JPEG files of "
         f"{results.size[0]}×{results.size[1]} pixels, drawn by code, on a local disk; the last two columns are "
         f"computed. {describe_machine(results.machine)}; {describe_versions(results.versions)}.",
-        f"By these figures, `score` on {HOSTS} such hosts overtakes `predict` on one at {pays_from:,.0f} pictures, "
+        f"By these figures, `score` on {HOSTS} such hosts overtakes `predict` on one at about "
+        f"{round(pays_from, -3):,.0f} pictures, "
         f"which is after {pays_from / predict_rate:.0f} seconds.",
     )
 
