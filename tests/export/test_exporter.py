@@ -195,9 +195,9 @@ def test_suite_results_are_recorded_beside_the_accuracy(copied: Path) -> None:
     assert "accuracy is 80.00% on photographs and 50.00% on corruptions; 10.0% and 30.0% are rejected." in card
     assert "| corruption, fog | 50.0% |\n| photograph, fine pen | 70.0% |\n| photograph, shadow | 90.0% |" in card
     assert "90.0% of blank and noisy ones, 60.0% of classes that training\ndoes not show, 70.0% of other" in card
-    assert "and 80.0% of parts of photographs. The lowest rates:\nsigns 20%, words 40%, blank 100%." in card
+    assert "and 80.0% of parts of photographs. The lowest rates:\nsigns 20.0%, words 40.0%, blank 100.0%." in card
     assert "Of digits drawn in 2 styles of handwriting" in card
-    assert "reads 80.0% and rejects 5.0%.\nMost often rejected: 1, flag (10%); 0, plain (0%)." in card
+    assert "best guess is right for 80.0%; it rejects 5.0%, right or not.\nMost often rejected: 1, flag (10%); " in card
     assert "| 1, flag | 70.0% |\n| 0, plain | 90.0% |" in card
 
 
