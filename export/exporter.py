@@ -41,6 +41,7 @@ from export.parity import Parity, check_parity, golden_file, session_logits
 from export.publish import publish, staging
 from export.quantize import prepare_for_int8, quantize
 from export.to_onnx import OPSET, to_float_onnx
+from export.windows import input_metadata
 from mnist_edge.data.mnist import Split
 from mnist_edge.errors import ArtifactError
 from mnist_edge.files import CHECKPOINT_FILE, atomic_write
@@ -196,7 +197,7 @@ def _export(
     contents = {
         FLOAT_FILE: _serialize(float_onnx, metadata),
         INT8_FILE: _serialize(int8_onnx, metadata),
-        OPTIMIZED_FILE: _serialize(optimized_onnx, metadata),
+        OPTIMIZED_FILE: _serialize(optimized_onnx, metadata | input_metadata(optimized_onnx.graph)),
         PICTURE_FILE: _serialize(joined_onnx, metadata | JOINED_METADATA),
         GOLDEN_FILE: golden_file(checkpoint.model, int8_onnx),
         GOLDEN_PICTURES_FILE: golden_pictures_file(pictures, answers),

@@ -19,6 +19,7 @@ become input channels, and the four pixels under a max-pool window become output
 4. *The pool becomes a maximum over four neighbors.* The output `[N, 14, 7, 8C]`, channels last, has the phases
    outermost at each position. `Reshape -> [N, 14, 28, 2C]` puts the four phases of a window side by side in a row, a
    max-pool of (1, 4) with stride (1, 4) reduces them, and `Reshape -> [N, 14, 14, C]` is the original pooled output.
+   The optimized file reads windows of the image in place of steps 1 and 3: see `export/windows.py`.
 
 **Odd maps.** A 2×2 max-pool never reads the last row and column of a 7×7 map. The convolution before it skips them when
 the padding on that side is one less: 36 positions instead of 49.

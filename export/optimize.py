@@ -12,6 +12,7 @@ from onnx import ModelProto
 
 from export.graph import remove_notes
 from export.parity import gives_same_logits, open_session
+from export.windows import read_windows
 from mnist_edge.errors import CheckFailedError
 from runtime.contract import FUSED_OPERATORS
 
@@ -20,7 +21,7 @@ _PORTABLE = {("", "Reshape"), *(("com.microsoft", operator.decode()) for operato
 
 
 def optimize(model: ModelProto) -> ModelProto:
-    """Return what ONNX Runtime makes of a result of `quantize`: fewer operators, and the same logits.
+    """Return what ONNX Runtime makes of a result of `quantize`, for windows: fewer operators, and the same logits.
 
     Raises:
         CheckFailedError: the graph has operators that may depend on this processor, or gives other logits.
@@ -30,6 +31,7 @@ def optimize(model: ModelProto) -> ModelProto:
         open_session(model, optimized_path=path)
         optimized = onnx.load(path)
     remove_notes(optimized.graph)
+    read_windows(optimized.graph)
     used = {(node.domain, node.op_type) for node in optimized.graph.node}
     if others := used - _PORTABLE:
         names = ", ".join(f"{domain}.{name}".lstrip(".") for domain, name in sorted(others))

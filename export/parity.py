@@ -15,7 +15,8 @@ from torch import nn
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.errors import CheckFailedError
 from mnist_edge.training.loop import model_logits
-from runtime.contract import FLOAT_FILE, INPUT, INT8_FILE, LOGIT_TOLERANCE
+from runtime.contract import FLOAT_FILE, INT8_FILE, LOGIT_TOLERANCE
+from runtime.inputs import room
 
 INT8_MIN_AGREEMENT = 0.98
 """Smallest share of drawn digits for which int8 and PyTorch predict the same digit."""
@@ -48,7 +49,11 @@ def open_session(model: ModelProto | bytes, *, optimized_path: Path | None = Non
 
 def session_logits(model: ModelProto | bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the logits of a model, float32 `[N, 10]`, for images uint8 `[N, 28, 28]`."""
-    logits: NDArray[np.float32] = open_session(model).run(None, {INPUT: images[:, None]})[0]
+    session = open_session(model)
+    name = session.get_inputs()[0].name
+    inputs = room(name, len(images))
+    inputs.fill(images)
+    logits: NDArray[np.float32] = session.run(None, {name: inputs.array})[0]
     return logits
 
 

@@ -15,7 +15,7 @@ MODELS: Final = ("v1", "v2")
 FLOAT_FILE: Final = "model.onnx"
 INT8_FILE: Final = "model.int8.onnx"
 OPTIMIZED_FILE: Final = "model.int8.optimized.onnx"
-"""The int8 model as ONNX Runtime optimizes it: the same logits, and no optimization when it is opened."""
+"""The int8 model as ONNX Runtime optimizes it, reading `WINDOWS`: the same logits, and quicker to open and to run."""
 FUSED_OPERATORS: Final = (b"NhwcMaxPool", b"QGemm", b"QLinearConv")
 """ONNX Runtime's own operators, of the domain com.microsoft, that `OPTIMIZED_FILE` may contain."""
 MANIFEST_FILE: Final = "manifest.json"
@@ -49,6 +49,13 @@ IMAGE_SIZE: Final = 28
 CLASSES: Final = 10
 INPUT: Final = "image"
 """uint8 `[N, 1, 28, 28]`: pixels 0 to 255, bright ink on a dark background."""
+WINDOWS: Final = "windows"
+"""uint8 `[N, 14, 7, 32]`, in place of `INPUT` in `OPTIMIZED_FILE`.
+
+At row i and column b are the pixels of rows 2i - 1 to 2i + 2 and columns 4b - 1 to 4b + 6, row by row, with 0 outside
+the image.
+"""
+WINDOWS_SHAPE: Final = (IMAGE_SIZE // 2, IMAGE_SIZE // 4, 4 * 8)
 OUTPUT: Final = "logits"
 """float32 `[N, 10]`."""
 PICTURE: Final = "picture"

@@ -20,11 +20,12 @@ class Session:
     """Runs one ONNX file on one thread. Threads may share it.
 
     A subclass names the graph, for error messages, and the inputs and outputs that it must have: name, type and shape,
-    in which * is any length. Outputs that start with `STEP_PREFIX` may come on top.
+    in which * is any length. Of the inputs there may be several choices. Outputs that start with `STEP_PREFIX` may come
+    on top.
     """
 
     graph: ClassVar[str]
-    inputs: ClassVar[list[str]]
+    inputs: ClassVar[list[list[str]]]
     outputs: ClassVar[list[str]]
     is_optimized: ClassVar[bool] = True
     """Whether onnxruntime optimizes the graph when it opens it."""
@@ -63,10 +64,12 @@ class Session:
         self._run_options = onnxruntime.RunOptions()
         self.steps = [output.partition(" ")[0] for output in outputs if output.startswith(STEP_PREFIX)]
         outputs = [output for output in outputs if not output.startswith(STEP_PREFIX)]
-        for kind, actual, expected in (("input", inputs, self.inputs), ("output", outputs, self.outputs)):
-            if actual != expected:
-                problem = f"is {'; '.join(actual) or 'none'}; a {self.graph}'s is {'; '.join(expected)}"
+        for kind, actual, choices in (("input", inputs, self.inputs), ("output", outputs, [self.outputs])):
+            if actual not in choices:
+                expected = " or ".join(map("; ".join, choices))
+                problem = f"is {'; '.join(actual) or 'none'}; a {self.graph}'s is {expected}"
                 raise ModelSignatureError(f"the {kind} of {file.path} {problem}")
+        self.input: str = inputs[0].partition(" ")[0]
         _sessions.add(self)
 
     def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:

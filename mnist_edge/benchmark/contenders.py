@@ -19,7 +19,7 @@ from mnist_edge.data.mnist import IMAGE_SIZE, Split
 from mnist_edge.errors import ArtifactError, BenchmarkError
 from mnist_edge.files import CHECKPOINT_FILE
 from runtime import Predictor
-from runtime.contract import FLOAT_FILE, INPUT, INT8_FILE
+from runtime.contract import FLOAT_FILE, INPUT, INT8_FILE, OPTIMIZED_FILE
 
 _CHECKPOINT_MODULES = ("msgspec", "safetensors", "torch")
 _TRAIN_MODULES = ("onnx", *_CHECKPOINT_MODULES)
@@ -42,11 +42,13 @@ def contenders(artifacts: Path, training: Split | None, folder: Path) -> tuple[l
     float_model, int8_model, checkpoint = (artifacts / name for name in (FLOAT_FILE, INT8_FILE, CHECKPOINT_FILE))
     if not int8_model.is_file():
         raise ArtifactError(f"{int8_model} is missing. Name a folder that mnist-edge export wrote.")
+    optimized = artifacts / OPTIMIZED_FILE  # which `Predictor` prefers
+    own = optimized if optimized.is_file() else int8_model
     plain, litert, ncnn = (folder / name for name in ("plain.int8.onnx", "plain.int8.tflite", "core.ncnn.param"))
     # Name, engine, model file, the file it is made from, package, and the modules that making and running it import.
     candidates: list[tuple[str, Callable[..., engines.Engine], Path, Path, str, tuple[str, ...]]] = [
         ("mnist-edge, float32", Predictor, float_model, float_model, "onnxruntime", ()),
-        ("mnist-edge, int8", Predictor, int8_model, int8_model, "onnxruntime", ()),
+        ("mnist-edge, int8", Predictor, own, own, "onnxruntime", ()),
         ("onnxruntime, plain int8", engines.OnnxRuntime, plain, float_model, "onnxruntime", ("onnx",)),
         ("PyTorch, eager", engines.PyTorch, checkpoint, checkpoint, "torch", _CHECKPOINT_MODULES),
         ("PyTorch, compiled", engines.CompiledPyTorch, checkpoint, checkpoint, "torch", _CHECKPOINT_MODULES),

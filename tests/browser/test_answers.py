@@ -20,6 +20,7 @@ from tests.browser.answers import PICTURES, Answer, answer_in_browser, answer_in
 from tests.browser.measure import measure_golden
 from tests.browser.visits import Open
 from tests.devices.measure import golden
+from tests.windows import unfolded
 
 SCORE_TOLERANCE = PLAUSIBILITY_TOLERANCE
 """Measured: 2e-7."""
@@ -87,6 +88,6 @@ def test_golden_answers_are_the_same_in_the_browser(open_page: Open) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_the_optimized_graph_gives_the_same_bits(open_page: Open, model: str) -> None:
     expected = golden(model, GOLDEN_FILE)
-    images = expected[GOLDEN_IMAGES][:, None]
-    outputs = run_in_browser(open_page().page, f"{model}/{OPTIMIZED_FILE}", images)
+    windows = unfolded(expected[GOLDEN_IMAGES])
+    outputs = run_in_browser(open_page().page, f"{model}/{OPTIMIZED_FILE}", windows)
     assert outputs[OUTPUT].astype(np.float32).tobytes() == expected[INT8_FILE].tobytes()

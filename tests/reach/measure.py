@@ -25,14 +25,18 @@ from runtime.contract import (
     GOLDEN_PICTURE_PREFIX,
     GOLDEN_PICTURES_FILE,
     IMAGE_SIZE,
+    INPUT,
     INT8_FILE,
     MODELS,
+    OPTIMIZED_FILE,
     PICTURE_FILE,
     PLAUSIBILITY,
     PREPARED,
     PROBABILITIES,
     REJECTION,
+    WINDOWS,
 )
+from runtime.inputs import room
 from tests.devices.measure import golden
 from tests.reach.programs import PROGRAMS, Answer, Picture
 from tools.devices_page import DeviceResult, DeviceResults
@@ -79,7 +83,9 @@ def outputs(name: str, model: str) -> NDArray[np.void]:
 def logits(name: str, model: str, file: str) -> NDArray[np.float32]:
     """Return an example's runtime's logits for a model's golden images, float32 `[N, 10]`."""
     images = golden(model, GOLDEN_FILE)[GOLDEN_IMAGES]
-    values = PROGRAMS[name].outputs(ARTIFACTS / model / file, [images[:, None]]).values
+    inputs = room(WINDOWS if file == OPTIMIZED_FILE else INPUT, len(images))
+    inputs.fill(images)
+    values = PROGRAMS[name].outputs(ARTIFACTS / model / file, [inputs.array]).values
     return np.frombuffer(values, np.float32).reshape(len(images), CLASSES)
 
 
