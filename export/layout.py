@@ -16,10 +16,10 @@ become input channels, and the four pixels under a max-pool window become output
    offset (dy, dx), both -1 to 1, with the input at (2i + py + dy, 4b + 2w + px + dx). Kernel row 0 lies on pixel row
    2i - 1 because of the padding, and the three blocks hold the columns 4b - 4 to 4b + 7. So this weight goes to kernel
    row py + dy + 1 and to column 4 + 2w + px + dx of 12: block column // 4, channel column % 4. All others are zero.
+   In the optimized file columns 3 to 10 meet a window of the image instead: see `export/windows.py`.
 4. *The pool becomes a maximum over four neighbors.* The output `[N, 14, 7, 8C]`, channels last, has the phases
    outermost at each position. `Reshape -> [N, 14, 28, 2C]` puts the four phases of a window side by side in a row, a
    max-pool of (1, 4) with stride (1, 4) reduces them, and `Reshape -> [N, 14, 14, C]` is the original pooled output.
-   The optimized file reads windows of the image in place of steps 1 and 3: see `export/windows.py`.
 
 **Odd maps.** A 2×2 max-pool never reads the last row and column of a 7×7 map. The convolution before it skips them when
 the padding on that side is one less: 36 positions instead of 49.
@@ -50,7 +50,7 @@ from export.graph import constants, replace_nodes
 
 BLOCK = 4
 """Pixels of a row that become channels."""
-WINDOWS = BLOCK // 2
+POOLS = BLOCK // 2
 """Pooling windows across a block."""
 PHASES = 4
 """Pixels under a pooling window."""
@@ -84,8 +84,8 @@ def block_weights(weights: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Its axes are output channels in the order py, px, w, c; input channels; kernel rows; kernel blocks.
     """
-    kernel = np.zeros((2, 2, WINDOWS, len(weights), BLOCK, 4, 3), np.float32)
-    for py, px, window, row, column in np.ndindex(2, 2, WINDOWS, 3, 3):  # row is dy + 1, column is dx + 1
+    kernel = np.zeros((2, 2, POOLS, len(weights), BLOCK, 4, 3), np.float32)
+    for py, px, window, row, column in np.ndindex(2, 2, POOLS, 3, 3):  # row is dy + 1, column is dx + 1
         block, channel = divmod(BLOCK + 2 * window + px + column - 1, BLOCK)
         kernel[py, px, window, :, channel, py + row, block] = weights[:, 0, row, column]
     return kernel.reshape(-1, BLOCK, 4, 3)
@@ -106,7 +106,7 @@ def _lay_out_first_block(graph: GraphProto) -> None:
         return
     parameters = {f"{name}.weight": block_weights(weights)}
     if bias:
-        parameters[f"{name}.bias"] = np.tile(bias[0], PHASES * WINDOWS)
+        parameters[f"{name}.bias"] = np.tile(bias[0], PHASES * POOLS)
     channels, shapes = len(weights), {}
 
     def reshape(output: str, source: str, *shape: int) -> NodeProto:
@@ -119,7 +119,7 @@ def _lay_out_first_block(graph: GraphProto) -> None:
         _node("Conv", name, ["blocks", *parameters], kernel_shape=[4, 3], strides=[2, 1], pads=[1, 1, 1, 1]),
         _node("Relu", relu.name, [name]),
         _node("Transpose", "phases_last", [relu.name], perm=_TO_CHANNELS_LAST),
-        reshape("windows_last", "phases_last", -1, height // 2, width, WINDOWS * channels),
+        reshape("windows_last", "phases_last", -1, height // 2, width, POOLS * channels),
         _node("Transpose", "windows", ["windows_last"], perm=_TO_CHANNELS_FIRST),
         _node("MaxPool", pool.name, ["windows"], kernel_shape=[1, PHASES], strides=[1, PHASES]),
         _node("Transpose", "pooled_last", [pool.name], perm=_TO_CHANNELS_LAST),

@@ -14,10 +14,13 @@ _COLUMNS = slice(BLOCK - 1, BLOCK + 7)
 
 def read_windows(graph: GraphProto) -> None:
     """Turn the first convolution of an optimized result of `lay_out` into a 1×1 one; leave other graphs unchanged."""
-    reshape, convolution = graph.node[:2]
-    name = convolution.input[3] if convolution.op_type == "QLinearConv" else ""
+    nodes = graph.node[:2]
+    if [node.op_type for node in nodes] != ["Reshape", "QLinearConv"] or nodes[0].input[0] != INPUT:
+        return
+    reshape, convolution = nodes
+    name = convolution.input[3]
     weights = constants(graph).get(name)
-    if reshape.input[0] != INPUT or weights is None or weights.shape[1:] != _KERNEL:
+    if weights is None or weights.shape[1:] != _KERNEL:
         return
     columns = weights.transpose(0, 2, 3, 1).reshape(len(weights), 4, 3 * BLOCK)
     window = columns[:, :, _COLUMNS].reshape(len(weights), WINDOWS_SHAPE[2], 1, 1)
@@ -39,4 +42,4 @@ def input_metadata(graph: GraphProto) -> dict[str, str]:
     if graph.input[0].name != WINDOWS:
         return {}
     shape = ", ".join(map(str, WINDOWS_SHAPE))
-    return {"mnist_edge.input": f"{WINDOWS}: uint8 [N, {shape}] of an image padded with zeros"}
+    return {"mnist_edge.input": f"{WINDOWS}: uint8 [N, {shape}] of an image with zeros around it"}

@@ -15,7 +15,7 @@ MODELS: Final = ("v1", "v2")
 FLOAT_FILE: Final = "model.onnx"
 INT8_FILE: Final = "model.int8.onnx"
 OPTIMIZED_FILE: Final = "model.int8.optimized.onnx"
-"""The int8 model as ONNX Runtime optimizes it, reading `WINDOWS`: the same logits, and quicker to open and to run."""
+"""The int8 model as ONNX Runtime optimizes it, which may read `WINDOWS`: the same logits, quicker to open and run."""
 FUSED_OPERATORS: Final = (b"NhwcMaxPool", b"QGemm", b"QLinearConv")
 """ONNX Runtime's own operators, of the domain com.microsoft, that `OPTIMIZED_FILE` may contain."""
 MANIFEST_FILE: Final = "manifest.json"

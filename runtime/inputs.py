@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from .contract import IMAGE_SIZE, WINDOWS, WINDOWS_SHAPE
 
-_ROWS, _BLOCKS, _WINDOW = WINDOWS_SHAPE
 _PIECE: Final = np.dtype(np.uint64)
 """Copied at once: a row of a window."""
 
 
-class Pixels:
+class ImageInput:
     """Room for `count` images as they are, uint8 `[count, 1, 28, 28]`."""
 
     def __init__(self, count: int) -> None:
@@ -28,17 +27,18 @@ class Pixels:
         self.array[: len(images), 0] = images
 
 
-class Windows:
+class WindowInput:
     """Room for the windows of `count` images, uint8 `[count, 14, 7, 32]`: see `contract.WINDOWS`."""
 
     def __init__(self, count: int) -> None:
         """Set all windows to 0."""
         self.array: Final[NDArray[np.uint8]] = np.zeros((count, *WINDOWS_SHAPE), np.uint8)
-        padded = np.zeros((count, IMAGE_SIZE + 2, IMAGE_SIZE + 4), np.uint8)  # 1 row and column first, 1 and 3 last
+        # Zeros: a row above and below, a column before and 3 after.
+        padded = np.zeros((count, IMAGE_SIZE + 2, IMAGE_SIZE + 4), np.uint8)
         image, row, _ = padded.strides
         pieces = self.array.view(_PIECE)
-        strides = image, 2 * row, IMAGE_SIZE // _BLOCKS, row
-        sources = np.ndarray(pieces.shape, _PIECE, padded, strides=strides)
+        # A window every 2 rows and 4 columns, in it a piece of each of 4 rows; the last one ends where its image does.
+        sources = np.ndarray(pieces.shape, _PIECE, padded, strides=(image, 2 * row, 4, row))
         self._views = padded[:, 1:-1, 1:-3], pieces, sources
 
     def fill(self, images: NDArray[np.uint8]) -> None:
@@ -51,6 +51,6 @@ class Windows:
         pieces[...] = sources
 
 
-def room(name: str, count: int) -> Pixels | Windows:
+def make_input(name: str, count: int) -> ImageInput | WindowInput:
     """Return room for `count` images of a network whose input has this name."""
-    return Windows(count) if name == WINDOWS else Pixels(count)
+    return WindowInput(count) if name == WINDOWS else ImageInput(count)

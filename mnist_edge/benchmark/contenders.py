@@ -19,7 +19,8 @@ from mnist_edge.data.mnist import IMAGE_SIZE, Split
 from mnist_edge.errors import ArtifactError, BenchmarkError
 from mnist_edge.files import CHECKPOINT_FILE
 from runtime import Predictor
-from runtime.contract import FLOAT_FILE, INPUT, INT8_FILE, OPTIMIZED_FILE
+from runtime.contract import FLOAT_FILE, INPUT, INT8_FILE
+from runtime.loading import load_model
 
 _CHECKPOINT_MODULES = ("msgspec", "safetensors", "torch")
 _TRAIN_MODULES = ("onnx", *_CHECKPOINT_MODULES)
@@ -30,20 +31,20 @@ _CALIBRATION_BATCH = 100
 def contenders(artifacts: Path, training: Split | None, folder: Path) -> tuple[list[Contender], dict[str, str]]:
     """Build every contender whose packages are installed and whose source file is in the model folder `artifacts`.
 
-    An installed package has the int8 file alone, a checkout and `mnist-edge export` also the float file and the
+    An installed package has the int8 files alone, a checkout and `mnist-edge export` also the float file and the
     checkpoint. Plain int8 models are calibrated on 1,000 `training` images, or digits drawn by code if it is None.
     Returns the contenders, this project's own first, and what adds each missing one, by name; `folder` receives
     converted models.
 
     Raises:
         ArtifactError: the folder lacks the int8 model.
+        ModelError: that model or its manifest is damaged.
         BenchmarkError: ncnn's converter failed.
     """
     float_model, int8_model, checkpoint = (artifacts / name for name in (FLOAT_FILE, INT8_FILE, CHECKPOINT_FILE))
     if not int8_model.is_file():
         raise ArtifactError(f"{int8_model} is missing. Name a folder that mnist-edge export wrote.")
-    optimized = artifacts / OPTIMIZED_FILE  # which `Predictor` prefers
-    own = optimized if optimized.is_file() else int8_model
+    own = load_model(artifacts).path  # the file that `Predictor` opens
     plain, litert, ncnn = (folder / name for name in ("plain.int8.onnx", "plain.int8.tflite", "core.ncnn.param"))
     # Name, engine, model file, the file it is made from, package, and the modules that making and running it import.
     candidates: list[tuple[str, Callable[..., engines.Engine], Path, Path, str, tuple[str, ...]]] = [

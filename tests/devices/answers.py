@@ -58,6 +58,8 @@ def _logits(folder: Path, file: str) -> dict[str, str]:
     logits = {}
     for threads, batch in product(THREADS, BATCHES):
         predictor = Predictor(folder / file, threads=threads)
+        if Path(predictor.path).name != file:  # onnxruntime could not run it
+            raise RuntimeError(f"{predictor.path} was opened in place of {file}")
         batches = [predictor.logits(repeated[start : start + batch]) for start in range(0, len(repeated), batch)]
         logits[f"{threads} threads, batch {batch}"] = np.concatenate(batches)[: len(images)].tobytes().hex()
     return logits

@@ -172,7 +172,7 @@ def measure(name: str) -> DeviceResult:
         other_answers=int(np.sum(others)),
         prepared_levels=int(max(picture_difference(output, *way, PREPARED) for way in ways)),
         score=max(picture_difference(output, *way, name) for way in ways for name in (CONFIDENCE, PLAUSIBILITY)),
-        int8_logit=largest_logit_difference(INT8_FILE),
+        int8_logit=max(map(largest_logit_difference, (INT8_FILE, OPTIMIZED_FILE))),
         float_logit=largest_logit_difference(FLOAT_FILE),
     )
 

@@ -36,7 +36,7 @@ from runtime.contract import (
     REJECTION,
     WINDOWS,
 )
-from runtime.inputs import room
+from runtime.inputs import make_input
 from tests.devices.measure import golden
 from tests.reach.programs import PROGRAMS, Answer, Picture
 from tools.devices_page import DeviceResult, DeviceResults
@@ -83,7 +83,7 @@ def outputs(name: str, model: str) -> NDArray[np.void]:
 def logits(name: str, model: str, file: str) -> NDArray[np.float32]:
     """Return an example's runtime's logits for a model's golden images, float32 `[N, 10]`."""
     images = golden(model, GOLDEN_FILE)[GOLDEN_IMAGES]
-    inputs = room(WINDOWS if file == OPTIMIZED_FILE else INPUT, len(images))
+    inputs = make_input(WINDOWS if file == OPTIMIZED_FILE else INPUT, len(images))
     inputs.fill(images)
     values = PROGRAMS[name].outputs(ARTIFACTS / model / file, [inputs.array]).values
     return np.frombuffer(values, np.float32).reshape(len(images), CLASSES)

@@ -47,6 +47,17 @@ def test_eight_threads_get_the_results_of_one(predictions: int) -> None:
         assert sum(pool.map(count_wrong_results, range(8))) == 0
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_eight_threads_get_the_logits_of_their_own_batches(threads: int) -> None:
+    shared, alone = Predictor("v2", threads=threads), Predictor("v2")
+    counts = (2, 64, 70, 3)
+    batches = [DIGITS[start : start + count] for start in range(8) for count in counts]
+    expected = [alone.logits(batch).tobytes() for batch in batches]
+    with ThreadPoolExecutor(8) as pool:
+        actual = pool.map(lambda batch: shared.logits(batch).tobytes(), batches * 10)
+        assert list(actual) == expected * 10
+
+
 def test_eight_threads_prepare_pictures_as_one_does() -> None:
     predictor = Predictor("v1")
     pictures = [np.pad(255 - image, side, constant_values=255) for side, image in enumerate(DIGITS[:40])]

@@ -14,7 +14,9 @@ from scipy.special import expit
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
 from runtime import ImageError, Prediction, Predictor, Prepared, Reason, Rejection
+from runtime.contract import INT8_FILE, OPTIMIZED_FILE
 from runtime.graphs import BATCH_SIZE
+from runtime.inputs import ImageInput, WindowInput
 from runtime.scores import softmax
 
 
@@ -75,6 +77,49 @@ def test_a_batch_gives_the_same_results_as_its_images(name: str, count: int) -> 
     last = predictor.classify(images[-1:])
     assert np.array_equal(probabilities[-1:], last.probabilities)
     assert plausibilities[-1:] == pytest.approx(last.plausibilities, abs=1e-7)
+
+
+def _random_images(count: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Return noise, which unlike a digit reaches the border."""
+    return np.random.default_rng(seed).integers(0, 256, (count, 28, 28), np.uint8)
+
+
+@pytest.mark.parametrize("count", [1, 2, BATCH_SIZE + 6])
+def test_both_int8_files_give_the_same_bits(name: str, artifacts: Path, count: int) -> None:
+    optimized, portable = (Predictor(artifacts / name / file) for file in (OPTIMIZED_FILE, INT8_FILE))
+    images = _random_images(count)
+    assert optimized.logits(images).tobytes() == portable.logits(images).tobytes()
+
+
+@pytest.mark.parametrize("file", [OPTIMIZED_FILE, INT8_FILE])
+def test_the_order_of_an_array_in_memory_does_not_matter(artifacts: Path, file: str) -> None:
+    predictor, images = Predictor(artifacts / "v2" / file), _random_images(70)
+    expected = predictor.logits(images)
+    assert predictor.logits(np.asfortranarray(images)).tobytes() == expected.tobytes()
+    assert predictor.logits(images[::-2]).tobytes() == expected[::-2].tobytes()
+    assert predictor.logits(images[::-1][:1]).tobytes() == expected[-1:].tobytes()
+    images.setflags(write=False)
+    assert predictor.logits(images).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("file", [OPTIMIZED_FILE, INT8_FILE])
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_signal_handler_may_predict_meanwhile(
+    artifacts: Path, file: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, expected = _random_images(count), Predictor(artifacts / "v2" / file).logits(_random_images(count))
+    predictor = Predictor(artifacts / "v2" / file)
+    kind: Any = WindowInput if file == OPTIMIZED_FILE else ImageInput
+    fill, interruptions = kind.fill, [_random_images(count, seed=1)]
+
+    def fill_and_interrupt(inputs: Any, batch: NDArray[np.uint8]) -> None:
+        fill(inputs, batch)
+        if interruptions:
+            predictor.logits(interruptions.pop())
+
+    monkeypatch.setattr(kind, "fill", fill_and_interrupt)
+    assert predictor.logits(images).tobytes() == expected.tobytes()
+    assert not interruptions
 
 
 def test_scores_are_scaled_as_the_manifest_says(name: str, artifacts: Path) -> None:

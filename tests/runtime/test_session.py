@@ -69,6 +69,7 @@ def save_lying_model(path: Path) -> None:
         ([("image", TensorProto.FLOAT, ["N", 1, 28, 28])], "image tensor(float) [*, 1, 28, 28]"),
         ([("image", TensorProto.UINT8, ["N", 3, 28, 28])], "image tensor(uint8) [*, 3, 28, 28]"),
         ([("image", TensorProto.UINT8, ["N", 784])], "image tensor(uint8) [*, 784]"),
+        ([("windows", TensorProto.UINT8, ["N", 14, 7, 16])], "windows tensor(uint8) [*, 14, 7, 16]"),
         ([("image", TensorProto.UINT8, [1, 1, 28, 28])], "image tensor(uint8) [1, 1, 28, 28]"),
         (
             [IMAGE, ("more", TensorProto.FLOAT, ["N"])],

@@ -13,6 +13,7 @@ from mnist_edge.benchmark.contenders import contenders, to_ncnn
 from mnist_edge.benchmark.measure import Contender
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.errors import ArtifactError, BenchmarkError
+from runtime import Predictor
 from runtime.contract import FLOAT_FILE, INT8_FILE
 
 COUNT = 200
@@ -95,6 +96,14 @@ def test_base_packages_run_the_float_and_int8_models(
     assert missing["onnxruntime, plain int8"] == missing["PyTorch, eager"] == "pip install 'mnist-edge[train]'"
     assert missing["ncnn, float"] == "pip install ncnn pnnx 'mnist-edge[train]'"
     assert not list(tmp_path.iterdir())
+
+
+def test_ours_is_the_file_that_the_predictor_opens(
+    artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide_modules(monkeypatch, {"onnx", "torch", "openvino", "ai_edge_litert", "ncnn"})
+    built, _ = contenders(artifacts / "v2", None, tmp_path)
+    assert str(built[1].model) == Predictor("v2").path
 
 
 def test_plain_int8_needs_onnx_but_not_pytorch(
