@@ -107,10 +107,9 @@ def test_the_order_of_an_array_in_memory_does_not_matter(artifacts: Path, file: 
 def test_a_signal_handler_may_predict_meanwhile(
     artifacts: Path, file: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images, expected = _random_images(count), Predictor(artifacts / "v2" / file).logits(_random_images(count))
-    predictor = Predictor(artifacts / "v2" / file)
+    predictor, images = Predictor(artifacts / "v2" / file), _random_images(count)
     kind: Any = WindowInput if file == OPTIMIZED_FILE else ImageInput
-    fill, interruptions = kind.fill, [_random_images(count, seed=1)]
+    fill, interruptions = kind.fill, list[NDArray[np.uint8]]()
 
     def fill_and_interrupt(inputs: Any, batch: NDArray[np.uint8]) -> None:
         fill(inputs, batch)
@@ -118,6 +117,8 @@ def test_a_signal_handler_may_predict_meanwhile(
             predictor.logits(interruptions.pop())
 
     monkeypatch.setattr(kind, "fill", fill_and_interrupt)
+    expected = predictor.logits(images)
+    interruptions.append(_random_images(count, seed=1))
     assert predictor.logits(images).tobytes() == expected.tobytes()
     assert not interruptions
 
