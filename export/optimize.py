@@ -21,7 +21,7 @@ _PORTABLE = {("", "Reshape"), *(("com.microsoft", operator.decode()) for operato
 
 
 def optimize(model: ModelProto) -> ModelProto:
-    """Return what ONNX Runtime makes of a result of `quantize`, for windows: fewer operators, and the same logits.
+    """Return what ONNX Runtime makes of a result of `quantize`, reading windows if it can, with the same logits.
 
     Raises:
         CheckFailedError: the graph has operators that may depend on this processor, or gives other logits.

@@ -56,6 +56,7 @@ At row i and column b are the pixels of rows 2i - 1 to 2i + 2 and columns 4b - 1
 the image.
 """
 WINDOWS_SHAPE: Final = (IMAGE_SIZE // 2, IMAGE_SIZE // 4, 4 * 8)
+"""Rows and columns of an image's windows, and the pixels of each."""
 OUTPUT: Final = "logits"
 """float32 `[N, 10]`."""
 PICTURE: Final = "picture"

@@ -84,8 +84,7 @@ def scoring_table(path: Path = SCORING) -> str:
         f"{results.size[0]}×{results.size[1]} pixels, drawn by code, on a local disk; the last two columns are "
         f"computed. {describe_machine(results.machine)}; {describe_versions(results.versions)}.",
         f"By these figures, `score` on {HOSTS} such hosts overtakes `predict` on one at about "
-        f"{round(pays_from, -3):,.0f} pictures, "
-        f"which is after {pays_from / predict_rate:.0f} seconds.",
+        f"{float(f'{pays_from:.2g}'):,.0f} pictures, which is after {pays_from / predict_rate:.0f} seconds.",
     )
 
 

@@ -25,7 +25,6 @@ from runtime.contract import (
     GOLDEN_PICTURE_PREFIX,
     GOLDEN_PICTURES_FILE,
     IMAGE_SIZE,
-    INPUT,
     INT8_FILE,
     MODELS,
     OPTIMIZED_FILE,
@@ -34,11 +33,10 @@ from runtime.contract import (
     PREPARED,
     PROBABILITIES,
     REJECTION,
-    WINDOWS,
 )
-from runtime.inputs import make_input
 from tests.devices.measure import golden
 from tests.reach.programs import PROGRAMS, Answer, Picture
+from tests.windows import unfolded
 from tools.devices_page import DeviceResult, DeviceResults
 
 OUTPUTS = np.dtype(
@@ -83,9 +81,8 @@ def outputs(name: str, model: str) -> NDArray[np.void]:
 def logits(name: str, model: str, file: str) -> NDArray[np.float32]:
     """Return an example's runtime's logits for a model's golden images, float32 `[N, 10]`."""
     images = golden(model, GOLDEN_FILE)[GOLDEN_IMAGES]
-    inputs = make_input(WINDOWS if file == OPTIMIZED_FILE else INPUT, len(images))
-    inputs.fill(images)
-    values = PROGRAMS[name].outputs(ARTIFACTS / model / file, [inputs.array]).values
+    inputs = unfolded(images) if file == OPTIMIZED_FILE else images[:, None]
+    values = PROGRAMS[name].outputs(ARTIFACTS / model / file, [inputs]).values
     return np.frombuffer(values, np.float32).reshape(len(images), CLASSES)
 
 
