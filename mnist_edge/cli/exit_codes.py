@@ -34,6 +34,8 @@ def explain(error: Exception) -> tuple[int, str]:
             return FAILED, (
                 f"this command needs the package {package!r}. Install it with: pip install 'mnist-edge[{extra}]'"
             )
+        if package == "PIL":  # required, but a device program may do without; the message says what to install
+            return FAILED, str(error)
     from runtime.errors import PredictorError, SelftestError  # starts onnxruntime
 
     codes = {

@@ -38,8 +38,9 @@ def predict(
         bool, typer.Option("--reject/--no-reject", help="Report pictures of no digit; blank ones always.")
     ] = True,
     reject_below: Annotated[
-        float, typer.Option(metavar="P", min=0, max=1, help="Lowest accepted plausibility.")
-    ] = 0.5,  # as `runtime.contract.REJECT_BELOW`, which is not imported for `--help`
+        float | None,
+        typer.Option(metavar="P", min=0, max=1, help="Lowest accepted plausibility.", show_default="0.5"),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="Threads that predict images.", show_default="all cores for many images"),
@@ -51,10 +52,15 @@ def predict(
 ) -> None:
     """Predict the digit in each image, one line each. Unreadable images are reported and skipped."""
     from runtime import ImageError, Predictor, predict_stream
+    from runtime.contract import REJECT_BELOW
 
     if as_json and as_csv:
         raise typer.BadParameter("choose either --json or --csv", param_hint="--csv")
-    if math.isnan(reject_below):
+    if reject_below is None:
+        reject_below = REJECT_BELOW
+    elif not reject:
+        raise typer.BadParameter("has no effect with --no-reject; leave out one of them", param_hint="--reject-below")
+    elif math.isnan(reject_below):
         raise typer.BadParameter("nan is not in the range 0<=x<=1", param_hint="--reject-below")
     if "" in inputs:  # as a path it would be the working folder
         raise typer.BadParameter("a name is empty", param_hint="IMAGE")

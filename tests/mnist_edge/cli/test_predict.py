@@ -1,7 +1,6 @@
 """`mnist-edge predict` and `selftest`."""
 
 import csv
-import inspect
 import json
 import re
 import shutil
@@ -13,7 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_edge.cli.predict import predict
 from mnist_edge.data.drawing import draw_digits
 from runtime import Predictor, Reason
 from tests.conftest import Run
@@ -160,8 +158,24 @@ def test_the_least_plausibility_can_be_set(run: Run, samples: Path) -> None:
         assert run("predict", "--reject-below", wrong, samples / "three-on-paper.png").returncode == 2
 
 
-def test_the_threshold_is_the_predictors_by_default() -> None:
-    assert inspect.signature(predict).parameters["reject_below"].default == Predictor().reject_below
+def test_the_threshold_is_the_predictors_by_default(run: Run) -> None:
+    shown = run("predict", "--help").stdout
+    assert f"[default: ({Predictor().reject_below})]" in shown
+
+
+def test_a_threshold_without_rejection_is_refused(run: Run, samples: Path) -> None:
+    done = run("predict", "--no-reject", "--reject-below", "0.9", samples / "three-on-paper.png")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "has no effect with --no-reject" in done.stderr
+    assert run("predict", "--reject", "--reject-below", "0.9", samples / "three-on-paper.png").returncode == 0
+
+
+def test_without_pillow_predict_says_how_to_install_it(samples: Path) -> None:
+    code = "import sys; sys.modules['PIL'] = None; from mnist_edge.cli.app import main; main()"
+    command = [sys.executable, "-c", code, "predict", str(samples / "seven-28x28.png")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: opening image files needs Pillow; install it with: pip install pillow\n"
 
 
 def test_csv_has_a_row_per_image(run: Run, samples: Path) -> None:
