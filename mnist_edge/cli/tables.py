@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mnist_edge.cli.output import Part, Table
 from mnist_edge.machine import describe_machine, describe_versions
-from runtime.contract import FLOAT_FILE, INT8_FILE, PICTURE_FILE, PREPARE_FILE
+from runtime.contract import FLOAT_FILE, INT8_FILE, OPTIMIZED_FILE, PICTURE_FILE, PREPARE_FILE
 
 if TYPE_CHECKING:
     from export.exporter import ExportReport
@@ -69,8 +69,8 @@ def export(out: Path, reports: "Sequence[ExportReport]", max_parameters: int, ma
         operators = report.manifest.files[INT8_FILE].operators or {}
         counts = ", ".join(f"{count} {kind}" for kind, count in operators.items())
         yield f"{report.manifest.name} int8 operators: {counts}"
-    joined = [f"{report.manifest.name}/{PICTURE_FILE}" for report in reports]
-    yield f"From a picture to its digit: {', '.join(joined)}. Preparation alone: {PREPARE_FILE}"
+    yield f"In each folder: {PICTURE_FILE}, from a picture to its digit; {OPTIMIZED_FILE}, int8 that opens faster"
+    yield f"Preparation alone: {PREPARE_FILE}"
     yield f"Budget: fewer than {max_parameters:,} parameters, at most {max_bytes:,} bytes of int8: kept."
     yield f"Parity with PyTorch on {reports[0].parity.images} drawn digits: kept."
 
