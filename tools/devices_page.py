@@ -71,8 +71,9 @@ def reach_table(devices: Path = DEVICES, reach: Path = REACH, browser: Path = BR
         ["difference from the answers at export", *processors],
         [[name, *(cells.get((name, column), "not measured") for column in processors)] for name in languages],
         "The comparison covers digits, rejections, scores (confidence and plausibility) and prepared pixels of the "
-        "golden pictures, and int8 logits of the golden images; in the browser, of blank pictures only the rejection. "
-        "Everything that a cell does not name is identical bit for bit. All processors but the first are emulated. "
+        "golden pictures, and int8 logits of the golden images; of blank pictures the browser's comparison covers the "
+        "rejection alone. Everything that a cell does not name is identical bit for bit. All processors but the first "
+        "are emulated. "
         "[More figures](docs/devices.md#the-same-answers-everywhere).",
     )
 

@@ -42,7 +42,7 @@ def claims(seeds: int) -> dict[str, Plan]:
     """
     plans: dict[str, tuple[str, dict[str, Any]]] = {
         "V2 as the reference has it": ("v2 reference", {}),
-        "Global average pooling: a linear layer on the same features has 31,360 weights in the place of 640": (
+        "Global average pooling: without it and the last max-pool the linear layer has 31,360 weights, not 640": (
             "linear layer",
             {"architecture": "v2-linear"},
         ),

@@ -102,7 +102,7 @@ RECIPES: tuple[Recipe, ...] = (
         warmup_share=0.05, steady_share=0.25, decay="linear", block_shares=(0.45, 0.7),
         dropout=0.0, zero_last_layer=True, label_smoothing=0.05,
     ),
-    # The networks for comparison train without Muon, whose iterations would take longer than everything else.
+    # The networks for comparison train with Adam: for the larger ones Muon's iterations take longer than all the rest.
     *(
         Recipe(
             name="onepass", architecture=architecture,
