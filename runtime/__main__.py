@@ -1,6 +1,8 @@
 """Predict digits in image files, or run the self-test, with this package alone: `python -m PACKAGE IMAGE...`."""
 
 import argparse
+import io
+import os
 import sys
 
 from . import Predictor, predict_stream
@@ -19,6 +21,8 @@ def main() -> int:
     )
     parser.add_argument("image", nargs="+", help="image files, or the word selftest")
     images: list[str] = parser.parse_args().image
+    if isinstance(sys.stdout, io.TextIOWrapper):  # which may be unable to encode an image's name
+        sys.stdout.reconfigure(errors="backslashreplace")
     codes = {DONE}
     try:
         predictor = Predictor()
@@ -38,6 +42,9 @@ def main() -> int:
     except ModelError as error:
         print(f"error: {error}", file=sys.stderr)
         return REFUSED if isinstance(error, SelftestError) else FAILED
+    except BrokenPipeError:  # nobody reads on; what Python flushes at its end must not fail too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except ModuleNotFoundError as error:
         if error.name != "PIL":
             raise

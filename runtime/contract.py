@@ -20,8 +20,8 @@ FUSED_OPERATORS: Final = (b"NhwcMaxPool", b"QGemm", b"QLinearConv")
 """ONNX Runtime's own operators, of the domain com.microsoft, that `OPTIMIZED_FILE` may contain."""
 MANIFEST_FILE: Final = "manifest.json"
 PACKAGED: Final = sorted({file.parent.name for file in ARTIFACTS.glob("*/model.int8*.onnx")})
-"""Names of the models that are here: `MODELS`, or in a bundle its only model."""
-DEFAULT_MODEL: Final = (*MODELS, *PACKAGED)[-1]
+"""Names of the models that are here: `MODELS` and exports beside them, or in a bundle its only model."""
+DEFAULT_MODEL: Final = next((name for name in (*reversed(MODELS), *PACKAGED) if name in PACKAGED), MODELS[-1])
 GOLDEN_FILE: Final = "golden.npz"
 """Holds `GOLDEN_IMAGES`, and each model's logits for them, float32 `[N, 10]`, under the model's file name."""
 GOLDEN_IMAGES: Final = "images"

@@ -144,5 +144,5 @@ class Preparation(Session):
 
 @cache
 def open_preparation(path: Path) -> Preparation:
-    """Return a preparation that is opened once in a process and its forks. Raises as `load_model` and `Session`."""
+    """Return a preparation that is opened once in a process. Raises as `load_model` and `Session`."""
     return Preparation(load_model(path))

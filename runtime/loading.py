@@ -37,12 +37,17 @@ def load_model(
         ModelDigestError: its digest is not the manifest's, or not `sha256`.
         ModelError: the model or its manifest is damaged, or the model could reach beyond its own file.
     """
-    path = _find(model)
-    digests = _read_digests((path if path.is_dir() else path.parent) / MANIFEST_FILE)
-    if path.is_dir():
-        path /= next((name for name in names if name in digests and (path / name).is_file()), INT8_FILE)
-    if not path.is_file():
-        raise ModelNotFoundError(f"there is no model {path}; export one with: mnist-edge export")
+    try:
+        path = _find(model)
+        digests = _read_digests((path if path.is_dir() else path.parent) / MANIFEST_FILE)
+        if path.is_dir():
+            path /= next((name for name in names if name in digests and (path / name).is_file()), INT8_FILE)
+        if not path.is_file():
+            raise ModelNotFoundError(f"there is no model {path}; export one with: mnist-edge export")
+    except ModelError:
+        raise
+    except OSError as error:  # the name is too long, or a folder must not be entered
+        raise ModelNotFoundError(f"{os.fspath(model)} cannot be read: {error.strerror}") from error
     content, digest = read_checked(path, digests, sha256)
     is_optimized = path.name == OPTIMIZED_FILE
     if is_optimized and (portable := path.with_name(INT8_FILE)).exists():

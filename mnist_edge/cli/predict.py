@@ -96,12 +96,18 @@ def _list_images(inputs: list[str]) -> list[str]:
     """List the images: files and `-` as given, the images of a folder in alphabetical order."""
     names: list[str] = []
     for name in inputs:
-        if name != "-" and Path(name).is_dir():
-            files = sorted(str(path) for path in Path(name).iterdir() if path.suffix.lower() in _IMAGE_SUFFIXES)
-            names += files or [name]  # a folder without images stays, and is reported as unreadable
-        else:
-            names.append(name)
+        files = [] if name == "-" else _images_in(Path(name))
+        names += files or [name]  # a folder without images stays, and is reported as unreadable
     return names
+
+
+def _images_in(folder: Path) -> list[str]:
+    """List the images in a folder; none where it is no folder, or cannot be looked into."""
+    try:
+        paths = list(folder.iterdir()) if folder.is_dir() else []
+    except OSError:
+        return []
+    return sorted(str(path) for path in paths if path.suffix.lower() in _IMAGE_SUFFIXES)
 
 
 def _print_prediction(output: Output, name: str, prediction: "Prediction", top: int) -> None:

@@ -47,6 +47,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         assert str(caught.value) == f"there is no model {tmp_path / missing}; export one with: mnist-edge export"
 
 
+def test_a_name_that_no_file_can_have_is_an_error() -> None:
+    with pytest.raises(ModelNotFoundError, match="x cannot be read: File name too long"):
+        Predictor("x" * 300)
+    with pytest.raises(ModelNotFoundError, match="there is no model 'xxx'"):
+        Predictor("xxx")
+
+
 def test_a_model_that_cannot_be_read_is_an_error(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: Path) -> bytes:
         raise OSError(5, "Input/output error")

@@ -1,5 +1,6 @@
 """`python -m runtime`, and of a copy of the package that holds its own models."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,36 @@ def test_a_copy_opens_the_model_inside_it_by_default(reader: Path) -> None:
 def test_a_copy_with_both_models_opens_v2_by_default(reader: Path, artifacts: Path) -> None:
     shutil.copytree(artifacts / "v2", reader / "artifacts" / "v2")
     assert default_model(reader) == reader / "artifacts" / "v2" / "model.int8.optimized.onnx"
+
+
+def test_an_export_beside_the_models_is_not_the_default(reader: Path) -> None:
+    shutil.copytree(reader / "artifacts" / "v1", reader / "artifacts" / "v9-tried")
+    assert default_model(reader) == reader / "artifacts" / "v1" / "model.int8.optimized.onnx"
+
+
+def test_a_bundles_model_may_have_any_name(reader: Path) -> None:
+    (reader / "artifacts" / "v1").rename(reader / "artifacts" / "mine")
+    assert default_model(reader) == reader / "artifacts" / "mine" / "model.int8.optimized.onnx"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names of any bytes")
+def test_a_name_that_cannot_be_printed_is_escaped(root: Path, samples: Path, tmp_path: Path) -> None:
+    image = os.fsdecode(bytes(tmp_path / "") + b"/\xff.png")
+    shutil.copy(samples / "seven-28x28.png", image)
+    done = run_package(root / "runtime", image, samples / "seven-28x28.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{tmp_path}/\\udcff.png: 7 (")
+    assert done.stdout.count(": 7 (") == 2
+
+
+def test_a_reader_that_stops_early_causes_no_traceback(root: Path, samples: Path) -> None:
+    command = [sys.executable, "-m", "runtime", *[str(samples / "seven-28x28.png")] * 50]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
 
 
 def test_a_failed_selftest_exits_with_3_and_damage_with_1(reader: Path) -> None:

@@ -64,6 +64,13 @@ def test_top_shows_more_digits_on_the_line(run: Run, samples: Path) -> None:
     assert done.stdout.count("%)") == 3
 
 
+def test_a_name_that_no_file_can_have_is_skipped(run: Run, samples: Path) -> None:
+    done = run("predict", "x" * 300, samples / "seven-28x28.png")
+    assert done.returncode == 1
+    assert done.stderr.endswith("x cannot be read as an image: File name too long\n")
+    assert "seven-28x28.png: 7 (" in done.stdout
+
+
 def test_unreadable_images_are_reported_and_skipped(run: Run, samples: Path, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "empty").mkdir()
