@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mnist_edge.benchmark import StepProgress
 from mnist_edge.data.mnist import Split
+from mnist_edge.errors import BenchmarkError
 from mnist_edge.files import load_results, save_results
 from mnist_edge.machine import Machine, installed_versions, this_machine
 from mnist_edge.training.checkpoint import save_checkpoint
@@ -119,11 +120,11 @@ def compare(
 
     Training runs share the cores: one process per core, or `processes`, and as many threads in each as leave no core
     with two. Plans alternate seed by seed, so that all are exposed to the same background load. Trials in the results
-    file are not repeated if recipe, machine and versions are the same. Results of other plans are kept. The folder
-    `checkpoints` receives `NAME.safetensors` of seed 0.
+    file are not repeated if their recipe is the same. Results of other plans are kept. The folder `checkpoints`
+    receives `NAME.safetensors` of seed 0.
 
     Raises:
-        BenchmarkError: the results file holds something else.
+        BenchmarkError: the results file holds something else, or what was measured under other conditions.
     """
     machine = this_machine()
     at_once = min(processes or machine.cores, machine.cores)
@@ -131,7 +132,13 @@ def compare(
     versions = installed_versions("torch", "torchvision")
     comparison = Comparison(machine, versions, "MNIST test", at_once, threads, tuple(map(_untrained, plans)))
     if results.exists():
-        comparison = _with_earlier(comparison, load_results(results, Comparison), checkpoints)
+        earlier = load_results(results, Comparison)
+        if replace(earlier, networks=()) != replace(comparison, networks=()):
+            raise BenchmarkError(
+                f"{results} was measured on another machine, with other versions or with another number of processes "
+                "or threads, and cannot be continued; name another file with --results, or remove this one"
+            )
+        comparison = _with_earlier(comparison, earlier, checkpoints)
     networks = {network.name: network for network in comparison.networks}
     pending = [
         (plan, seed)
@@ -184,9 +191,7 @@ def _untrained(plan: Plan) -> ComparedNetwork:
 
 
 def _with_earlier(comparison: Comparison, earlier: Comparison, checkpoints: Path) -> Comparison:
-    """Add earlier trials of the same recipes, and networks of other plans, if measured under the same conditions."""
-    if replace(earlier, networks=()) != replace(comparison, networks=()):
-        return comparison
+    """Add earlier trials of the same recipes, and networks of other plans."""
     networks = {network.name: network for network in (*comparison.networks, *earlier.networks)}
     for network in comparison.networks:
         former = networks[network.name]

@@ -24,6 +24,7 @@ from mnist_edge.benchmark.comparison import (
 from mnist_edge.benchmark.plans import USUAL_EPOCHS, claims, compared_plans
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
+from mnist_edge.errors import BenchmarkError
 from mnist_edge.files import load_results, save_results
 from mnist_edge.training.models import ARCHITECTURES, build_model, count_parameters
 from mnist_edge.training.recipes import find_recipe
@@ -103,12 +104,14 @@ def test_a_changed_recipe_is_trained_again(resumed: Session) -> None:
 
 
 @pytest.mark.slow
-def test_results_of_other_versions_are_trained_again(resumed: Session) -> None:
-    earlier = load_results(resumed.results, Comparison)
-    save_results(resumed.results, replace(earlier, versions={**earlier.versions, "torch": "1.0"}))
-    comparison = resumed.compare(small_plan("v1", 1))
-    assert resumed.trained == ["v1, seed 0"]
-    assert [network.name for network in comparison.networks] == ["v1"]
+@pytest.mark.parametrize("change", [{"versions": {"torch": "1.0"}}, {"threads": 99}])
+def test_results_under_other_conditions_are_not_replaced(resumed: Session, change: dict[str, Any]) -> None:
+    save_results(resumed.results, replace(load_results(resumed.results, Comparison), **change))
+    before = resumed.results.read_bytes()
+    with pytest.raises(BenchmarkError, match="name another file with --results, or remove this one"):
+        resumed.compare(small_plan("v1", 1))
+    assert not resumed.trained
+    assert resumed.results.read_bytes() == before
 
 
 @pytest.mark.slow
