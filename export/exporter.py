@@ -207,6 +207,8 @@ def _export(
     if with_ort:
         contents |= ort_files(contents, pictures, answers)
     files = {name: _entry(content, models.get(name)) for name, content in contents.items()}
+    if files[CHECKPOINT_FILE].sha256 != checkpoint.sha256:
+        raise ArtifactError(f"{path} was replaced during the export; run it again")
     recorded = read_manifest(folder).accuracy if (folder / MANIFEST_FILE).exists() else {}
     subset = table.subset
     manifest = Manifest(

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import IO, Any, Self, cast
 
@@ -62,8 +63,9 @@ class WorkerProcess:
         """
         self._signal("SIGCONT")
         commands = cast("IO[str]", self._process.stdin)
-        commands.write(json.dumps(command) + "\n")
-        commands.flush()
+        with suppress(BrokenPipeError):  # the process has ended: the missing reply says so
+            commands.write(json.dumps(command) + "\n")
+            commands.flush()
         answer = self._reply()
         self._signal("SIGSTOP")
         return answer

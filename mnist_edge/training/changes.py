@@ -27,7 +27,9 @@ def stretch(images: Tensor, generator: Generator) -> Tensor:
     """Make digits wider, towards a square box, or narrower; about the middle, where their center of mass is."""
     columns = (images > _INK_ABOVE).any(dim=2, keepdim=True).float()  # [N, 1, 1, W]
     place = torch.arange(IMAGE_SIZE)
-    width = (columns * place).amax(3) - IMAGE_SIZE + 1 + (columns * (IMAGE_SIZE - 1 - place + 1)).amax(3)  # [N, 1, 1]
+    right = (columns * place).amax(3)
+    left = IMAGE_SIZE - (columns * (IMAGE_SIZE - place)).amax(3)
+    width = right - left + 1  # [N, 1, 1]
     amount = uniform(len(images), -1, 1.5, generator)[:, 0]  # [N, 1, 1]
     wider = (_BOX / width.clamp(min=1)).clamp(1, _WIDEST) ** amount.clamp(0, 1)
     scale = torch.where(amount > 0, wider, 1 + _NARROWER * amount)[:, 0, 0]

@@ -3,10 +3,11 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import torch
+from msgspec import Meta
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ class TrainingFacts:
     """How a network was trained, and the result."""
 
     recipe: dict[str, Any]  # the values of a `Recipe`, exactly as the file has them
-    seed: int
+    seed: Annotated[int, Meta(ge=0)]
     metrics: dict[str, float] = field(default_factory=dict)  # accuracies, 0..1
     versions: dict[str, str] = field(default_factory=dict)  # of packages
 

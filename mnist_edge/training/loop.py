@@ -38,7 +38,7 @@ class TrainingResult:
     train: Evaluation  # on the images that were trained on
     validation: Evaluation | None  # on the held-out images; None if the recipe holds none out
     test: Evaluation | None
-    seconds: float  # of the training steps
+    seconds: float  # of the training, with what `on_step` and evaluations of held-out images take
     facts: TrainingFacts
 
 

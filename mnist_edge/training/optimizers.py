@@ -79,7 +79,7 @@ class RecipeOptimizer:
             for index, parameter in enumerate(optimizer.param_groups[0]["params"]):
                 for name in _STATE_NAMES[type(optimizer)]:
                     saved = tensors[f"{number}.{index}.{name}"]
-                    like = saved if name == "step" else torch.empty_like(parameter)
+                    like = saved.to(parameter.device) if name == "step" else torch.empty_like(parameter)
                     optimizer.state[parameter][name] = like.detach().clone().copy_(saved)
 
 

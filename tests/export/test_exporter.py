@@ -16,6 +16,7 @@ import pytest
 
 from export.exporter import calibrate, export_checkpoints
 from export.manifest import read_manifest, record_accuracies, record_rejection, record_robustness, record_styles
+from export.optimize import optimize
 from mnist_edge.data.drawing import draw_digits
 from mnist_edge.data.mnist import Split
 from mnist_edge.errors import ArtifactError, CalibrationError, CheckFailedError
@@ -136,6 +137,20 @@ def test_if_a_folder_cannot_be_replaced_the_preparation_stays(copied: Path, monk
     assert {path.name for path in copied.iterdir()} == {"v1", "v2", "prepare.onnx", "manifest.json"}
     export_checkpoints([copied / "v2" / "checkpoint.safetensors"], copied)
     assert load_model(copied / "prepare.onnx").digests
+
+
+def test_a_checkpoint_replaced_meanwhile_is_not_exported(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = copied / "v2" / "checkpoint.safetensors"
+
+    def replace_checkpoint(*arguments: Any) -> Any:
+        shutil.copy(copied / "v1" / "checkpoint.safetensors", path)
+        return optimize(*arguments)
+
+    before = (copied / "v2" / "model.onnx").read_bytes()
+    monkeypatch.setattr("export.exporter.optimize", replace_checkpoint)
+    with pytest.raises(ArtifactError, match="was replaced during the export; run it again"):
+        export_checkpoints([path], copied)
+    assert (copied / "v2" / "model.onnx").read_bytes() == before
 
 
 def test_an_export_keeps_accuracies_of_unchanged_files(copied: Path) -> None:

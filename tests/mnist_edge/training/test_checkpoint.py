@@ -72,6 +72,7 @@ def _parts(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         (lambda _, metadata: metadata.update(architecture="v3"), "there is no model 'v3'"),
         (lambda _, metadata: metadata.update(architecture="v2"), "lacks the tensors"),
         (lambda _, metadata: metadata.pop("seed"), "unusable metadata"),
+        (lambda _, metadata: metadata.update(seed=-1), r"unusable metadata .*>= 0 - at `\$.seed`"),
         (
             lambda _, metadata: metadata["recipe"].pop("epochs"),
             "unusable metadata .*missing required field `epochs`",
