@@ -43,7 +43,7 @@ class PyTorch:
         from mnist_edge.training.checkpoint import load_checkpoint
 
         torch.set_num_threads(threads)
-        self._model: Any = load_checkpoint(path).model.eval()
+        self._model: Any = load_checkpoint(path).model
         self._torch: Any = torch
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

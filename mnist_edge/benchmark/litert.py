@@ -64,9 +64,16 @@ class _Conversion:
     def run(self) -> bytes:
         first = next(node for node in self.nodes if node.op_type == "QuantizeLinear")
         image = self._add_activation(first, (1, IMAGE_SIZE, IMAGE_SIZE, 1))
+        converters = {
+            "Conv": self._conv,
+            "Gemm": self._gemm,
+            "MaxPool": self._max_pool,
+            "GlobalAveragePool": self._global_average_pool,
+            "Reshape": self._reshape,
+        }
         for node in self.nodes[self.nodes.index(first) + 1 :]:
             if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
-                getattr(self, f"_{node.op_type.lower()}", self._unknown)(node)
+                converters.get(node.op_type, self._unknown)(node)
         self.subgraph.inputs, self.subgraph.outputs = [image], [len(self.subgraph.tensors) - 1]
         codes = [
             schema.OperatorCodeT(deprecatedBuiltinCode=operator, builtinCode=operator, version=version)
@@ -110,14 +117,14 @@ class _Conversion:
         ]
         self._add_operator(operator, options, node, constants, shape)
 
-    def _maxpool(self, node: NodeProto) -> None:
+    def _max_pool(self, node: NodeProto) -> None:
         options = schema.Pool2DOptionsT(
             padding=schema.Padding.VALID, strideW=2, strideH=2, filterWidth=2, filterHeight=2
         )
         _, rows, columns, channels = self.shapes[node.input[0]]
         self._add_operator(_OPERATOR.MAX_POOL_2D, options, node, [], (1, rows // 2, columns // 2, channels))
 
-    def _globalaveragepool(self, node: NodeProto) -> None:
+    def _global_average_pool(self, node: NodeProto) -> None:
         axes = self._add_constant("axes", np.array([1, 2], np.int32))
         shape = (1, self.shapes[node.input[0]][-1])
         self._add_operator(_OPERATOR.MEAN, schema.ReducerOptionsT(), node, [axes], shape)

@@ -112,7 +112,7 @@ def _train_with_data_loader(
     model.unit = nn.Identity()  # the data set normalizes images
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.peak_learning_rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, len(loader), eta_min=recipe.final_learning_rate)
-    loss_sum, correct = 0.0, 0
+    loss_sum, correct = 0.0, 0  # which usual loops keep to report them
     start = time.perf_counter()
     for batch, labels in loader:
         optimizer.zero_grad()

@@ -4,7 +4,6 @@ import itertools
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,20 +31,18 @@ def prepared_outliers(count: int, seed: int) -> Pixels:
     It rejects none of them: what it rejects never reaches a network.
     """
     share = math.ceil(count / len(_KINDS))
-    return _stack(image for kind, draw in enumerate(_KINDS) for image in islice(_accepted(draw, (seed, kind)), share))
+    return _stack(
+        image for kind, draw in enumerate(_KINDS) for image in itertools.islice(_accepted(draw, (seed, kind)), share)
+    )
 
 
 def _accepted(draw: Callable[[np.random.Generator], Pixels], seed: tuple[int, int]) -> Iterator[Pixels]:
+    preparation = open_preparation(ARTIFACTS / PREPARE_FILE)
     for index in itertools.count():
-        digit, is_rejected = _prepare(draw(np.random.default_rng((*seed, index))))
-        if not is_rejected:
+        picture = draw(np.random.default_rng((*seed, index)))
+        digit, reason = preparation.prepare(picture[..., None])
+        if reason is None:
             yield digit
-
-
-def _prepare(picture: Pixels) -> tuple[Pixels, bool]:
-    """Return a picture's digit in MNIST's form, and whether the preparation rejects it."""
-    digit, reason = open_preparation(ARTIFACTS / PREPARE_FILE).prepare(picture[..., None])
-    return digit, reason is not None
 
 
 def _stack(images: Iterator[NDArray[np.uint8]]) -> Pixels:
