@@ -109,7 +109,10 @@ def make_bundle(
 
 
 def _package_files(model: Path, manifest: Manifest) -> dict[str, bytes]:
-    """Return the contents of the package's files by their paths in it. The manifest leaves out what was measured."""
+    """Return the contents of the package's files by their paths in it.
+
+    The model's manifest leaves out what was measured, and files that are not in the package.
+    """
     if not manifest.name.isidentifier():  # it becomes a folder's name
         raise ArtifactError(f"{model / MANIFEST_FILE} names the model {manifest.name!r}; export the model again")
     source = Path(runtime.__file__).parent
@@ -120,7 +123,8 @@ def _package_files(model: Path, manifest: Manifest) -> dict[str, bytes]:
     beside = model.resolve().parent
     preparation = beside if (beside / PREPARE_FILE).is_file() else ARTIFACTS
     paths |= {f"artifacts/{name}": preparation / name for name in (PREPARE_FILE, MANIFEST_FILE)}
-    described = {f"artifacts/{manifest.name}/{MANIFEST_FILE}": replace(manifest, accuracy={}).to_bytes()}
+    kept = {name: entry for name, entry in manifest.files.items() if name in names}
+    described = {f"artifacts/{manifest.name}/{MANIFEST_FILE}": replace(manifest, accuracy={}, files=kept).to_bytes()}
     try:
         return {name: path.read_bytes() for name, path in paths.items()} | described
     except FileNotFoundError as error:

@@ -68,7 +68,10 @@ def test_a_wheel_has_predictor_model_and_license_only(bundles: dict[str, Bundle]
         assert files[f"{package}/artifacts/{name}/{file}"] == (root / "artifacts" / name / file).read_bytes()
     manifest = json.loads((root / "artifacts" / name / "manifest.json").read_text("utf-8"))
     assert manifest["accuracy"]  # which no device needs
-    assert json.loads(files[f"{package}/artifacts/{name}/manifest.json"]) == {**manifest, "accuracy": {}}
+    described = {file: entry for file, entry in manifest["files"].items() if file in model}
+    expected = {**manifest, "accuracy": {}, "files": described}
+    assert json.loads(files[f"{package}/artifacts/{name}/manifest.json"]) == expected
+    assert len(described) == 3
 
 
 def test_a_bundle_installs_at_most_250_kilobytes(bundles: dict[str, Bundle], name: str) -> None:
