@@ -33,6 +33,6 @@ def bundle(
     lines = [
         f"Bundled {made.model} as {made.name} {made.version}; it passes its self-test.",
         *(f"Written: {path} ({path.stat().st_size:,} bytes)" for path in (made.wheel, made.zip) if path),
-        f"Installed, it takes {made.installed_bytes:,} bytes. Install it with: pip install {made.wheel}",
+        f"Installed, it takes {made.installed_bytes:,} bytes. Install it with: pip install '{made.wheel}[images]'",
     ]
     Output(as_json).result(document, lines)

@@ -59,8 +59,21 @@ def export(
 
 
 def _checkpoint_path(model: str) -> Path:
-    """Return the path of a checkpoint; `v1` and `v2` name the packaged ones."""
+    """Return the path of a checkpoint; `v1` and `v2` name those of a checkout.
+
+    Raises:
+        CheckpointError: the package is installed apart from its checkout.
+    """
+    from mnist_edge.errors import CheckpointError
     from mnist_edge.files import CHECKPOINT_FILE
     from runtime.contract import ARTIFACTS, MODELS
 
-    return ARTIFACTS / model / CHECKPOINT_FILE if model in MODELS else Path(model)
+    if model not in MODELS:
+        return Path(model)
+    path = ARTIFACTS / model / CHECKPOINT_FILE
+    if not path.exists():
+        raise CheckpointError(
+            f"there is no {path}: checkpoints are not installed. Install the clone by pip install -e '.[train]', or "
+            f"name a file, such as artifacts/{model}/{CHECKPOINT_FILE} in the clone"
+        )
+    return path

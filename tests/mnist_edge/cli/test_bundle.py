@@ -16,7 +16,7 @@ def test_a_bundle_is_described_as_text_and_as_json(run: Run, tmp_path: Path) -> 
     assert (done.returncode, done.stderr) == (0, "")
     assert "Bundled v2 as digit_reader 1.0; it passes its self-test." in done.stdout
     assert f"Written: {wheel} ({wheel.stat().st_size:,} bytes)" in done.stdout
-    assert done.stdout.endswith(f"Install it with: pip install {wheel}\n")
+    assert done.stdout.endswith(f"Install it with: pip install '{wheel}[images]'\n")
     done = run(*arguments, "--zip", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mnist_edge.cli.export import _checkpoint_path
+from mnist_edge.errors import CheckpointError
 from tests.conftest import Run
 from tests.mnist_edge.cli.page import assert_documented
 
@@ -60,3 +62,12 @@ def test_calibrating_no_checkpoint_is_an_error(run: Run, mnist_directory: Path, 
     done = run("calibrate", tmp_path / "file", "--data", mnist_directory)
     assert done.returncode == 1
     assert "no safetensors file" in done.stderr
+
+
+def test_without_a_checkout_packaged_checkpoints_are_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _checkpoint_path("v1").is_file()
+    monkeypatch.setattr("runtime.contract.ARTIFACTS", tmp_path)
+    with pytest.raises(CheckpointError, match="checkpoints are not installed") as caught:
+        _checkpoint_path("v1")
+    assert "pip install -e '.[train]'" in str(caught.value)
+    assert _checkpoint_path("runs/v1/checkpoint.safetensors") == Path("runs/v1/checkpoint.safetensors")
