@@ -44,6 +44,7 @@ class Network(Session):
     def __init__(self, file: ModelFile, providers: Sequence[str], threads: int) -> None:
         """Open a session that shares batches among threads. Raises as `Session`."""
         super().__init__(file, providers)
+        self._input: str = self._session.get_inputs()[0].name
         self._kept = threading.local()
         self._threads = threads
         self._arguments = file, providers, threads
@@ -75,11 +76,11 @@ class Network(Session):
     def _logits_of_batch(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         logits = np.empty((len(batch), CLASSES), np.float32)
         kept = self._kept.__dict__
-        inputs = kept.pop("batch", None) or make_input(self.input_name, BATCH_SIZE)
+        inputs = kept.pop("batch", None) or make_input(self._input, BATCH_SIZE)
         for start in range(0, len(batch), BATCH_SIZE):
             images = batch[start : start + BATCH_SIZE]
             inputs.fill(images)
-            (result,) = self._run([OUTPUT], {self.input_name: inputs.array[: len(images)]})
+            (result,) = self._run([OUTPUT], {self._input: inputs.array[: len(images)]})
             if result.shape != (len(images), CLASSES):
                 raise self._failure(f"logits of shape {list(result.shape)} for {len(images)} images")
             logits[start : start + BATCH_SIZE] = result
@@ -100,8 +101,8 @@ class Network(Session):
         return result
 
     def _bind_one(self) -> _Bound:
-        inputs, logits = make_input(self.input_name, 1), np.zeros((1, CLASSES), np.float32)
-        return inputs.fill, self._bind(self.input_name, inputs.array, OUTPUT, logits), logits
+        inputs, logits = make_input(self._input, 1), np.zeros((1, CLASSES), np.float32)
+        return inputs.fill, self._bind(self._input, inputs.array, OUTPUT, logits), logits
 
 
 class Prepared(NamedTuple):

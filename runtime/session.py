@@ -69,7 +69,6 @@ class Session:
                 expected = " or ".join(map("; ".join, choices))
                 problem = f"is {'; '.join(actual) or 'none'}; a {self.graph}'s is {expected}"
                 raise ModelSignatureError(f"the {kind} of {file.path} {problem}")
-        self.input_name: str = inputs[0].partition(" ")[0]
         _sessions.add(self)
 
     def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
