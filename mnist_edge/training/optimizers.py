@@ -79,8 +79,9 @@ class RecipeOptimizer:
             for index, parameter in enumerate(optimizer.param_groups[0]["params"]):
                 for name in _STATE_NAMES[type(optimizer)]:
                     saved = tensors[f"{number}.{index}.{name}"]
-                    like = saved.to(parameter.device) if name == "step" else torch.empty_like(parameter)
-                    optimizer.state[parameter][name] = like.detach().clone().copy_(saved)
+                    # The shape of a step counter is its own, the memory order of all else the parameter's.
+                    like = saved if name == "step" else parameter.detach()
+                    optimizer.state[parameter][name] = torch.empty_like(like, device=parameter.device).copy_(saved)
 
 
 def rate_factor(recipe: Recipe, step: int, steps: int) -> float:
