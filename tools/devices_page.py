@@ -73,8 +73,7 @@ def reach_table(devices: Path = DEVICES, reach: Path = REACH, browser: Path = BR
         "The comparison covers digits, rejections, scores (confidence and plausibility) and prepared pixels of the "
         "golden pictures, and int8 logits of the golden images; of blank pictures the browser's comparison covers the "
         "rejection alone. Everything that a cell does not name is identical bit for bit. All processors but the first "
-        "are emulated. "
-        "[More figures](docs/devices.md#the-same-answers-everywhere).",
+        "are emulated. [More figures](docs/devices.md#the-same-answers-everywhere).",
     )
 
 

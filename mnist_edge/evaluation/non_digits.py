@@ -1,9 +1,9 @@
 """Pictures of non-digits, in groups: blanks and noise, classes that training shows and others, parts of photographs.
 
 Training draws its outliers by other code, in `mnist_edge/data/outliers`. Of the unseen classes clothes and shapes come
-nearest to them: they resemble its random polygons and blobs. Of the seen classes, letters and words are in another font
-here, numbers have other digits, and scribbles are longer. Other pieces of the same photographs were among the pictures
-by which the weights were chosen, which hold none of the unseen classes.
+nearest to them: they resemble its random polygons and blobs. The pictures by which the weights were chosen show arrows,
+a star and a smiling face, which some shapes and emoticons resemble, and other pieces of the same photographs. Of the
+seen classes, letters and words are in another font here, numbers have other digits, and scribbles are longer.
 """
 
 from collections.abc import Callable

@@ -105,7 +105,7 @@ def test_a_bundles_model_may_have_any_name(reader: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs file names of any bytes")
 def test_a_name_that_cannot_be_printed_is_escaped(root: Path, samples: Path, tmp_path: Path) -> None:
-    image = os.fsdecode(bytes(tmp_path / "") + b"/\xff.png")
+    image = os.fsdecode(bytes(tmp_path) + b"/\xff.png")
     shutil.copy(samples / "seven-28x28.png", image)
     done = run_package(root / "runtime", image, samples / "seven-28x28.png")
     assert (done.returncode, done.stderr) == (0, "")
