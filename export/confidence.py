@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from runtime.scores import logit_spreads, softmax
 
-REJECTED_SHARE = 0.0015
+REJECTED_SHARE = 0.005
 """Share of the held-out digits below the midpoint, which `contract.REJECT_BELOW` rejects: chosen, not fitted. Of digits
-that are written or scanned in other ways it rejects many times as many, so it must be small."""
+that are written or scanned in other ways it rejects several times as many; ARCHITECTURE.md has the alternatives."""
 MEDIAN_PLAUSIBILITY = 0.99
 """The plausibility of the median of the held-out digits."""
 _LEAST_DISTANCE = 1.0

@@ -83,7 +83,7 @@ class Predictor:
             providers: ONNX Runtime's execution providers, in order of preference.
             reject: reject pictures that seem to show no digit. If False, only blank pictures are rejected: they show
                 nothing that could be read.
-            reject_below: plausibility, 0 to 1, below which a prediction is rejected. Of held-out digits 0.15% are below
+            reject_below: plausibility, 0 to 1, below which a prediction is rejected. Of held-out digits 0.5% are below
                 0.5 and half below 0.99. With 0 pictures are still rejected for blankness, noise and the like.
             sha256: hexadecimal digest that the model's bytes must have, whatever its manifest says.
 
