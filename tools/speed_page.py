@@ -18,26 +18,27 @@ _PEER = "LiteRT, plain int8"
 
 
 def summary_table(artifacts: Path = ARTIFACTS, path: Path = BENCHMARK) -> str:
-    """Return a table of each int8 model's size, accuracy and speed on the machine measured last."""
-    benchmark = load_results(path, Benchmarks).machines[-1]
-    batches = (benchmark.batches[0], benchmark.batches[-1])
+    """Return a table of each int8 model's size and accuracy, and its speed on each machine."""
+    benchmarks = load_results(path, Benchmarks).machines
     rows = []
     for model in MODELS:
         manifest = read_manifest(artifacts / model)
-        times = (_microseconds(benchmark, model, _OURS, batch) for batch in batches)
         rows.append(
             [
                 f"{model.upper()}, {manifest.parameters:,} parameters",
                 f"{manifest.files[INT8_FILE].bytes:,}",
                 f"{manifest.accuracy[INT8_FILE].top1:.2%}",
-                *("" if time is None else f"{time:.1f} µs" for time in times),
+                *(_first_and_last(each, model) for each in benchmarks),
             ]
         )
+    machines = [
+        f"µs per image, batches of {each.batches[0]} / {each.batches[-1]}, {describe_machine(each.machine)}"
+        for each in benchmarks
+    ]
     return table(
-        ["int8 model", f"bytes of `{INT8_FILE}`", "accuracy", "one image", f"per image in batches of {batches[1]}"],
+        ["int8 model", f"bytes of `{INT8_FILE}`", "accuracy", *machines],
         rows,
-        "Accuracy on MNIST's 10,000 test images; time of `Predictor`, which opens the optimized file, on one thread; "
-        f"processor: {describe_machine(benchmark.machine)}.",
+        "Accuracy on MNIST's 10,000 test images; time of `Predictor`, which opens the optimized file, on one thread.",
     )
 
 
@@ -87,6 +88,12 @@ def _microseconds(benchmark: Benchmark, model: str, name: str, batch: int) -> fl
         if (timing.threads, timing.batch) == (1, batch)
     ]
     return times[0] if times else None
+
+
+def _first_and_last(benchmark: Benchmark, model: str) -> str:
+    """Return our times for the smallest and for the largest batch, empty if they were not measured."""
+    times = (_microseconds(benchmark, model, _OURS, batch) for batch in (benchmark.batches[0], benchmark.batches[-1]))
+    return " / ".join(f"{time:.1f}" for time in times if time is not None)
 
 
 def _ratio(benchmark: Benchmark, model: str, batch: int) -> str:

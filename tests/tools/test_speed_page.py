@@ -78,15 +78,15 @@ def test_a_contender_of_some_models_has_empty_cells(path: Path) -> None:
     assert "| V2, batch 1 | 0.60 |  |" in speed_table(path)
 
 
-def test_the_summary_shows_the_machine_measured_last(path: Path) -> None:
-    before = summary_table(path=path)
-    assert "| 12.0 µs | 4.0 µs |" in before
-    assert before.endswith("processor: old with avx2, 2 cores.")
+def test_the_summary_has_a_column_for_each_machine(path: Path) -> None:
+    alone = summary_table(path=path).splitlines()
+    assert alone[0].endswith("| accuracy | µs per image, batches of 1 / 256, old with avx2, 2 cores |")
+    assert [line.rpartition("| 12.0 / 4.0 |")[1:] for line in alone[2:4]] == [("| 12.0 / 4.0 |", "")] * 2
     add_machine(path, benchmark(NEW, {1: 30.0, 16: 5.0}, v1={1: 20.0, 16: 10.0}))
-    v1, v2 = summary_table(path=path).splitlines()[2:4]
-    assert v1.endswith("| 30.0 µs | 5.0 µs |")
-    assert v2.endswith("|  |  |")
-    assert summary_table(path=path).endswith("processor: new, 1 core.")
+    header, _, v1, v2 = summary_table(path=path).splitlines()[:4]
+    assert header == f"{alone[0]} µs per image, batches of 1 / 16, new, 1 core |"
+    assert v1.endswith("| 12.0 / 4.0 | 30.0 / 5.0 |")
+    assert v2.endswith("| 12.0 / 4.0 |  |")
 
 
 def test_training_has_a_column_for_each_machine(tmp_path: Path) -> None:
