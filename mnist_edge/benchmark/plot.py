@@ -16,6 +16,7 @@ from mnist_edge.benchmark.picture_results import PictureBenchmark
 from mnist_edge.benchmark.results import Benchmark, ContenderResult
 from mnist_edge.evaluation.robustness import Group
 from mnist_edge.files import write_bytes
+from mnist_edge.machine import describe_machine
 
 _DOTS_PER_INCH = 130
 
@@ -42,7 +43,7 @@ def plot_benchmark(path: Path, benchmark: Benchmark) -> None:
             _draw_bars(panels[row, column], contenders, threads, batch)
             panels[row, column].set_title(f"{model.upper()}, batch {batch}", loc="left", size=10, weight="bold")
     figure.supxlabel(
-        f"microseconds per image, {threads} thread; {benchmark.machine.processor}, median and quartiles", size=8
+        f"microseconds per image, {threads} thread; {describe_machine(benchmark.machine)}; median and quartiles", size=8
     )
     write_bytes(path, encode(figure, "png"))
 
@@ -74,7 +75,7 @@ def pictures_figure(benchmark: PictureBenchmark) -> Figure:
         panel.spines[["top", "right"]].set_visible(False)
         panel.tick_params(labelsize=8)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", fontsize=8, frameon=False)
-    figure.supxlabel(f"milliseconds per {SMALL} file, one thread; {benchmark.machine.processor}", size=8)
+    figure.supxlabel(f"milliseconds per {SMALL} file, one thread; {describe_machine(benchmark.machine)}", size=8)
     return figure
 
 
