@@ -81,7 +81,7 @@ def test_a_contender_of_some_models_has_empty_cells(path: Path) -> None:
 def test_the_summary_has_a_column_for_each_machine(path: Path) -> None:
     alone = summary_table(path=path).splitlines()
     assert alone[0].endswith("| accuracy | µs per image, batches of 1 / 256, old with avx2, 2 cores |")
-    assert [line.rpartition("| 12.0 / 4.0 |")[1:] for line in alone[2:4]] == [("| 12.0 / 4.0 |", "")] * 2
+    assert all(line.endswith("| 12.0 / 4.0 |") for line in alone[2:4])
     add_machine(path, benchmark(NEW, {1: 30.0, 16: 5.0}, v1={1: 20.0, 16: 10.0}))
     header, _, v1, v2 = summary_table(path=path).splitlines()[:4]
     assert header == f"{alone[0]} µs per image, batches of 1 / 16, new, 1 core |"
